@@ -20,7 +20,8 @@ WRITTEN_BY = "<!-- Written by `python -m tests.docs.reference_pages`; do not edi
 
 _WITH_WHERE = (
     "; with `--where`: as `jobs resume` prints it, or null if nothing matches; with `--dry-run`: `{change, where,"
-    " items, sessions, groups: [{task, reason, items}], sample: [{session, instance, created, reason}]}`"
+    " letters, items, sessions, groups: [{task, reason, items}], sample: [{session, instance, partition, offset,"
+    " created, reason}]}`; `where` is the filter of sessions, or `letters` that of dead letters"
 )
 JSON_SHAPES = {
     "demo": "`{sessions, table: [{what, expected, found}], problems: [text], published, events, seconds, events_per_s,"
@@ -39,6 +40,7 @@ JSON_SHAPES = {
     "rules list": "`[{name, version, configuration, match, is_default, existing, locked, time, source, actor}]`",
     "rules history": "as `rules list` prints it",
     "rules show": "one element of the list that `rules list` prints",
+    "rules adopt": "`{session, name, version}`" + _WITH_WHERE,
     "rules diff": "`[{path, before, after}]`",
     "rules retire": "`{name, version, changed}`",
     "api token": "`{name, token, line}`; `line` is that of the file of tokens, with the token's hash",
@@ -52,9 +54,11 @@ JSON_SHAPES = {
     "delete": "`{session, partition, offset}`" + _WITH_WHERE,
     "jobs cancel": "as `jobs resume` prints it",
     "jobs list": "a list of what `jobs resume` prints",
-    "jobs show": "`{job, items: [{item, session, instance, reason, state, detail, replays: [instance]}], next}`; `job`"
-    " as `jobs resume` prints it; `next` is the number for `--first`, or null after the last page",
-    "jobs resume": "`{id, change, where, actor, rate, created, changed, items, counts: {state: number}, is_finished}`",
+    "jobs show": "`{job, items: [{item, session, instance, partition, offset, reason, state, detail, replays:"
+    " [instance]}], next}`; `job` as `jobs resume` prints it; `next` is the number for `--first`, or null after the"
+    " last page",
+    "jobs resume": "`{id, change, where, letters, actor, rate, created, changed, items, counts: {state: number},"
+    " is_finished}`",
     "migrate": "`[{session, result, instances, unresolved, detail}]`; `result` is `would be moved`, `moved`,"
     " `there already`, `there already, and has gone on`, `differs`, `in flight`, `refused` or `missing`",
     "copy": "`{partitions, events, versions, sessions, rows, commands, late_events, left_out, refused, open_letters,"
@@ -62,12 +66,14 @@ JSON_SHAPES = {
     "reserve-offsets": "`[{partition, sessions, first}]`; `first` is the offset of the next event",
     "rebuild": "`{partitions: [{partition, events, sessions, rows, different, removed_before}], different, written}`",
     "dead-letters list": "`[{coordinates, reason, detail, topic, partition, offset, time, key, value, headers: [[name,"
-    " value]], missing, state, actor}]`; `state` is `open`, or `redriven` or `discarded` by `actor`;"
+    " value]], missing, state, actor, job}]`; `state` is `open`, or `redriven` or `discarded` by `actor`;"
     " `coordinates` are `<partition>/<offset>` of the dead letter, `topic`, `partition` and `offset` are"
     " those of the original record",
     "dead-letters show": "one element of the list that `dead-letters list` prints",
-    "dead-letters redrive": "`{redriven: [coordinates]}`, without those that were redriven or discarded before",
-    "dead-letters discard": "`{discarded: [coordinates]}`, without those that were redriven or discarded before",
+    "dead-letters redrive": "`{redriven: [coordinates]}`, without those that were redriven or discarded before"
+    + _WITH_WHERE,
+    "dead-letters discard": "`{discarded: [coordinates]}`, without those that were redriven or discarded before"
+    + _WITH_WHERE,
     "check": "`[{file, findings, orders}]`; `findings` and `orders` as in `schemas/check.schema.json`; the number of"
     " `orders` is null if they are too many to count",
     "status": "`schemas/overview.schema.json`",

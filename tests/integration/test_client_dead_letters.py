@@ -12,6 +12,7 @@ from confluent_kafka import Producer
 from triggers.cli import main
 from triggers.cli.program import EXIT_CODES
 from triggers.client.dead_letters import DeadLetters, StoredLetter, redrive_count
+from triggers.client.letter_query import LetterQuery
 from triggers.codec import DeadLetter, encode_dead_letter
 from triggers.errors import CallError, IncompleteLetter, NotFound, TryAgain
 from triggers.kafka.own_headers import REDRIVES
@@ -56,7 +57,7 @@ def test_the_newest_are_listed_and_can_be_filtered_by_reason(settings: Settings,
     bury(settings, *map(encode_dead_letter, buried))
 
     assert [(s.partition, s.offset, s.letter) for s in letters.read_newest(2)] == [(1, 4, buried[4]), (1, 5, buried[5])]
-    assert [s.letter.offset for s in letters.read_newest(reason="bad json")] == [0, 2, 4]
+    assert [s.letter.offset for s in letters.read_newest(query=LetterQuery(reason="bad json"))] == [0, 2, 4]
 
 
 def test_a_dead_letter_is_shown_by_its_coordinates(settings: Settings, letters: DeadLetters) -> None:

@@ -11,6 +11,7 @@ from tests.support.indexed_rows import IndexedRows
 from triggers.client.consumer_lag import PartitionLag
 from triggers.client.dead_letters import StoredLetter
 from triggers.client.lag_totals import total_lag
+from triggers.client.letter_query import LetterQuery
 from triggers.codec import DeadLetter
 from triggers.codec.letter_mark_codec import LetterAction, LetterMark
 from triggers.console.installation import Lag, WorkerPartitions
@@ -61,8 +62,8 @@ class RunningInstallation:
     def list_workers(self) -> WorkerPartitions:
         return WorkerPartitions({"http://worker-1:6066": [0, 2]}, [each.partition for each in self._missing])
 
-    def list_letters(self, limit: int, reason: str | None, state: str | None) -> list[StoredLetter]:
-        chosen = [s for s in self._letters if reason in (None, s.letter.reason) and state in (None, s.state)]
+    def list_letters(self, limit: int, query: LetterQuery, state: str | None) -> list[StoredLetter]:
+        chosen = [s for s in self._letters if query.admits(s.letter) and state in (None, s.state)]
         return chosen[-limit:]
 
     def read_letter(self, partition: int, offset: int) -> StoredLetter:

@@ -1,4 +1,4 @@
-"""Repairs many sessions by jobs: shows what a filter finds, creates a job, shows its progress, and resumes it."""
+"""Changes many sessions or dead letters by jobs: shows what a filter finds, creates jobs, shows and resumes them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from triggers.api.operations import JSON, Answer, Body, Handler, Media, Operatio
 from triggers.api.parameters import choice, integer
 from triggers.api.problems import Kind, ProblemError
 from triggers.api.services import Services, json_response
+from triggers.client.letter_query import LetterQuery
 from triggers.codec.json_payloads import check_payload
+from triggers.core.published_rules import MAX_VERSION
 from triggers.jobs.job import Job
 from triggers.jobs.planner import MAX_RATE, Selection
-from triggers.jobs.records import DEFAULT_RATE, MAX_ITEMS, Action, Change, ItemState
+from triggers.jobs.records import DEFAULT_RATE, LETTERS, MAX_ITEMS, Action, Change, ItemState
 from triggers.jobs.views import JobPreview, JobSummary, JobView, preview, summarize, view_job
 from triggers.queries import SessionQuery
 
@@ -34,11 +36,13 @@ JOBS: Final = integer("limit", "Maximum number of jobs.", default=50, minimum=1,
 
 
 class JobBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """A repair of everything that a filter finds."""
+    """A change of everything that a filter finds."""
 
     action: Action
-    where: SessionQuery
-    """The filter; at least one of its members must be set. Replay and skip apply to failed instances."""
+    where: SessionQuery = SessionQuery()
+    """The filter of sessions; at least one of its members must be set. Replay and skip apply to failed instances."""
+    letters: LetterQuery | None = None
+    """Redrive and discard: the filter of open dead letters, instead of `where`. At least one member must be set."""
     kwargs: dict[str, JsonObject] | None = None
     """Replay: trigger -> kwargs that replaces all kwargs of each instance."""
     cascade: bool = False
@@ -47,6 +51,10 @@ class JobBody(Struct, frozen=True, forbid_unknown_fields=True):
     """Skip: JSON object with the simulated result."""
     terminate: bool = False
     """Cancel: whether running tasks are ended, too. It needs rules of edition 2."""
+    rules: str = ""
+    """Adopt: name of the published rules."""
+    version: Annotated[int, Meta(ge=0, le=MAX_VERSION)] = 0
+    """Adopt: the version. 0 means the newest one."""
     rate: Annotated[float, Meta(gt=0, le=MAX_RATE)] = DEFAULT_RATE
     """Maximum number of items per second."""
     max_items: Annotated[int, Meta(ge=1, le=MAX_ITEMS)] = MAX_ITEMS
@@ -78,7 +86,7 @@ class Jobs:
             ),
             Operation(
                 method="POST", path="/v1/jobs", handler=self.create_job, scope=Scope.OPERATE, tag="jobs",
-                summary="Replay, skip, cancel or delete everything that a filter finds.",
+                summary="Replay, skip, cancel, delete, adopt rules, redrive or discard everything that a filter finds.",
                 description=_CREATING + " " + _DELETING, parameters=(IDEMPOTENCY_KEY,), body=body,
                 answers={202: Answer("The job is recorded, and runs.", JobSummary)}, problems=(*refusals, *_AWAY),
             ),
@@ -156,7 +164,10 @@ class Jobs:
 
     def _select(self, body: JobBody) -> Selection:
         """Returns what a job would change. Blocks."""
-        return self._services.jobs.planner.select(_change_of(body), body.where, body.max_items)
+        planner, change = self._services.jobs.planner, _change_of(body)
+        if body.action in LETTERS:
+            return planner.select_letters(change, body.letters or LetterQuery(), body.max_items)
+        return planner.select(change, body.where, body.max_items)
 
     def _create(self, body: JobBody, actor: str, job_id: str | None) -> Job:
         """Records a job and begins to run it. A repeated request finds the job of the first one. Blocks."""
@@ -199,6 +210,8 @@ def _change_of(body: JobBody) -> Change:
         cascade=body.cascade,
         result=body.result,
         terminate=body.terminate,
+        rules=body.rules,
+        version=body.version,
     )
     if body.kwargs is not None:
         check_payload(msgspec.json.encode(body.kwargs), "kwargs")
@@ -208,11 +221,23 @@ def _change_of(body: JobBody) -> Change:
         ("cascade", Action.SKIP, change.cascade),
         ("result", Action.SKIP, bytes(change.result) != b"{}"),
         ("terminate", Action.CANCEL, change.terminate),
+        ("rules", Action.ADOPT, bool(change.rules)),
+        ("version", Action.ADOPT, bool(change.version)),
     ):
         if is_set and body.action is not action:
             detail = f"{name} is an option of {action}, not of {body.action}; remove it"
             raise ProblemError(Kind.INVALID_REQUEST, detail)
+    _check_filters(body)
     return change
+
+
+def _check_filters(body: JobBody) -> None:
+    """Raises a problem if the filter is not about what the action changes."""
+    is_about_letters = body.action in LETTERS
+    if is_about_letters and not body.where.is_empty:
+        raise ProblemError(Kind.INVALID_REQUEST, f"{body.action} changes dead letters: write `letters`, not `where`")
+    if not is_about_letters and body.letters is not None:
+        raise ProblemError(Kind.INVALID_REQUEST, f"{body.action} changes sessions: write `where`, not `letters`")
 
 
 def _id_of(principal: str, key: str) -> str:

@@ -15,11 +15,15 @@ from triggers.api.parameters import choice, integer, text
 from triggers.api.problems import Kind
 from triggers.api.services import Services, json_response
 from triggers.client.dead_letters import OPEN, DeadLetters, StoredLetter
+from triggers.client.letter_query import LetterQuery
 from triggers.codec.letter_mark_codec import LetterAction
 
 _ANY: Final = "any"
 STATE: Final = choice("state", "Only dead letters in this state.", OPEN, *LetterAction, _ANY, default=OPEN)
 REASON: Final = text("reason", "Only dead letters with this reason.", "bad json")
+DETAIL: Final = text("detail", "Only if the detail contains this text, in upper or lower case.", "line 1")
+TOPIC: Final = text("topic", "Only if the original record is on this topic.", "triggers.events")
+PREFIX: Final = text("prefix", "Only if the key of the original record starts with this text.", "order-")
 LIMIT: Final = integer("limit", "Maximum number of dead letters.", default=100, minimum=1, maximum=1000)
 
 
@@ -86,7 +90,7 @@ class Letters:
                 scope=Scope.READ,
                 tag="dead letters",
                 summary="List the newest dead letters.",
-                query=(STATE, REASON, LIMIT),
+                query=(STATE, REASON, DETAIL, TOPIC, PREFIX, LIMIT),
                 answers={200: Answer("The dead letters.", LetterList)},
                 problems=(Kind.UNAVAILABLE, Kind.OVERLOADED),
             ),
@@ -117,9 +121,19 @@ class Letters:
 
     async def list_dead_letters(self, call: Call) -> Response:
         """Lists dead letters."""
-        limit, reason, state = call.query(LIMIT), call.query(REASON) or None, call.query(STATE)
+        state = call.query(STATE)
+        query = LetterQuery(
+            reason=call.query(REASON) or None,
+            detail=call.query(DETAIL) or None,
+            topic=call.query(TOPIC) or None,
+            prefix=call.query(PREFIX),
+        )
+        query.check()
         letters = await self._services.blocking.run(
-            DeadLetters(self._services.settings).read_newest, limit, reason, None if state == _ANY else state
+            DeadLetters(self._services.settings).read_newest,
+            call.query(LIMIT),
+            query,
+            None if state == _ANY else state,
         )
         return json_response(LetterList(dead_letters=[_view(stored) for stored in letters]))
 

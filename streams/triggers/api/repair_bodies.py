@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from triggers.api.json_objects import JsonObject, no_members
 from triggers.api.operations import Answer
 from triggers.api.problems import Kind
+from triggers.core.published_rules import MAX_VERSION
 from triggers.core.view import InstanceView
 
 
@@ -63,6 +64,15 @@ class StatusBody(Struct, frozen=True, forbid_unknown_fields=True):
     """Whether to allow a change that the table of transitions does not have."""
 
 
+class AdoptBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """Published rules that a session adopts."""
+
+    rules: str
+    """Name of the rules."""
+    version: Annotated[int, Meta(ge=0, le=MAX_VERSION)] = 0
+    """The version. 0 means the newest one."""
+
+
 EXPLAINED: Final = (
     "The event is recorded with the name of the token as its actor, and the timeline shows it. With an"
     " Idempotency-Key, repeating the request has no further effect."
@@ -78,6 +88,7 @@ ANSWERS: Final = {
 }
 REFUSALS: Final = (
     Kind.INVALID_EVENT,
+    Kind.NOT_FOUND,
     Kind.SESSION_NOT_FOUND,
     Kind.INSTANCE_NOT_FOUND,
     Kind.BODY_TIMEOUT,

@@ -15,6 +15,7 @@ from triggers.api.repair_bodies import (
     ANSWERS,
     EXPLAINED,
     REFUSALS,
+    AdoptBody,
     CancelBody,
     Recorded,
     ReplayBody,
@@ -25,6 +26,7 @@ from triggers.api.services import Services, json_response
 from triggers.client.session_repairs import Repaired
 from triggers.codec.json_payloads import check_payload
 from triggers.core.events import (
+    AdoptionRequested,
     CancelRequested,
     ConfigurationUpdated,
     DeletionRequested,
@@ -49,6 +51,13 @@ class Repairs:
                 self.configure_session,
                 "Add rules to a session, or replace those of the same tasks.",
                 Body({JSON: Media({"type": "object"}, {"t_ship": {"after": ["orderPaid"], "run": "ship"}})}),
+                parameters=(UID, IDEMPOTENCY_KEY),
+            ),
+            _repair(
+                f"{base}/rules",
+                self.adopt_rules,
+                "Bind a session to a version of published rules, although that leaves existing sessions alone.",
+                Body({JSON: Media(AdoptBody, {"rules": "orders", "version": 3})}),
                 parameters=(UID, IDEMPOTENCY_KEY),
             ),
             _repair(
@@ -83,6 +92,12 @@ class Repairs:
         uid, rules = call.name("uid"), await call.read_json()
         event = ConfigurationUpdated(configuration=rules, actor=call.principal.name, id=call.event_id)
         return _respond(await self._repairs.configure(uid, event))
+
+    async def adopt_rules(self, call: Call) -> Response:
+        """Binds a session to published rules."""
+        body = await call.read(AdoptBody)
+        event = AdoptionRequested(name=body.rules, version=body.version, actor=call.principal.name, id=call.event_id)
+        return _respond(await self._repairs.adopt(call.name("uid"), event))
 
     async def replay_instance(self, call: Call) -> Response:
         """Replays a failed instance."""

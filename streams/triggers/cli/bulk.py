@@ -20,19 +20,20 @@ from triggers.cli.output import print_json, print_line, print_table, warn
 from triggers.cli.session_filter import FILTERS, session_filter
 from triggers.cli.settings_options import kafka_settings
 from triggers.client import SessionReader, SessionSearch
+from triggers.client.letter_query import LetterQuery
 from triggers.errors import TryAgain
 from triggers.jobs.job import Job
 from triggers.jobs.job_log import JobLog
 from triggers.jobs.planner import MAX_RATE, JobPlanner, Selection
-from triggers.jobs.records import DEFAULT_RATE, Action, Change, ItemState
+from triggers.jobs.records import DEFAULT_RATE, LETTERS, WHOLE_SESSIONS, Action, Change, ItemState, JobItem
 from triggers.jobs.runner import JobRunner
-from triggers.jobs.views import preview, summarize
+from triggers.jobs.views import PARTICIPLES, count_items, preview, summarize
 from triggers.queries import SessionQuery
 from triggers.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_OPTIONS: Final = (
+JOB_OPTIONS: Final = (
     click.option("--where", is_flag=True, help="Change everything that the options below find, as a job."),
     click.option("--yes", is_flag=True, help="Do not ask for confirmation."),
     click.option(
@@ -46,18 +47,12 @@ _OPTIONS: Final = (
         help="With --where: maximum number of items per second.",
     ),
 )
-_PARTICIPLES: Final = {
-    Action.REPLAY: "replayed",
-    Action.SKIP: "skipped",
-    Action.CANCEL: "cancelled",
-    Action.DELETE: "deleted",
-}
 
 
 class Bulk(Struct, frozen=True):
     """The options for many sessions."""
 
-    query: SessionQuery
+    query: SessionQuery | LetterQuery
     rate: float
     yes: bool
     dry_run: bool
@@ -84,7 +79,7 @@ def bulk_options(command: F) -> Callable[..., Any]:
         return command(*args, bulk=None, **others)
 
     filtered: Callable[..., Any] = session_filter(with_bulk)
-    for option in reversed(_OPTIONS):
+    for option in reversed(JOB_OPTIONS):
         filtered = option(filtered)
     return filtered
 
@@ -96,7 +91,10 @@ def repair_many(ctx: click.Context, change: Change, bulk: Bulk, *, as_json: bool
     settings = kafka_settings(ctx, "events", "jobs")
     log, reader = JobLog(settings), SessionReader(settings)
     planner = JobPlanner(settings, log, SessionSearch(settings), reader)
-    selection = planner.select(change, bulk.query)
+    if isinstance(bulk.query, SessionQuery):
+        selection = planner.select(change, bulk.query)
+    else:
+        selection = planner.select_letters(change, bulk.query)
     if not as_json:
         _print_selection(selection)
     elif bulk.dry_run:
@@ -154,20 +152,24 @@ def _progress_bar(job: Job) -> Iterator[Callable[[Job], None]]:
 
 
 def _print_selection(selection: Selection) -> None:
-    participle = _PARTICIPLES[selection.change.action]
+    participle = PARTICIPLES[selection.change.action]
     if not selection.items:
         click.echo(f"Nothing matches, so nothing is {participle}.")
         return
     rows = [(each.task, each.reason, each.items) for each in selection.groups()]
     print_line(f"{_count(selection)} would be {participle}:")
     print_table(("task", "reason", "number"), rows)
-    sample = ", ".join(f"{item.session} {item.instance}".strip() for item in selection.items[:3])
-    print_line(f"For example: {sample}")
+    print_line(f"For example: {', '.join(map(_item_words, selection.items[:3]))}")
+
+
+def _item_words(item: JobItem) -> str:
+    """Return what an item is: a session, one of its instances, or a dead letter with the key of its record."""
+    what = f"{item.partition}/{item.offset}" if item.partition >= 0 else item.instance
+    return f"{item.session} {what}".strip()
 
 
 def _count(selection: Selection) -> str:
-    sessions = f"{selection.sessions} session{'s' * (selection.sessions != 1)}"
-    if selection.change.action is Action.DELETE:
-        return sessions
-    items = len(selection.items)
-    return f"{items} instance{'s' * (items != 1)} of {sessions}"
+    items = count_items(selection.change.action, len(selection.items))
+    if selection.change.action in WHOLE_SESSIONS | LETTERS:
+        return items
+    return f"{items} of {count_items(Action.DELETE, selection.sessions)}"

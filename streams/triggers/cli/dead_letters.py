@@ -5,14 +5,18 @@ from __future__ import annotations
 import click
 
 from triggers.analysis.times import moment
+from triggers.cli.bulk import Bulk, repair_many
+from triggers.cli.letter_filter import letter_job_options
 from triggers.cli.operator_events import actor_name
 from triggers.cli.option_types import CoordinatesType
 from triggers.cli.output import json_option, print_json, print_table
 from triggers.cli.settings_options import kafka_settings
 from triggers.cli.suggesting_group import SuggestingGroup
 from triggers.client.dead_letters import OPEN, DeadLetters, StoredLetter
+from triggers.client.letter_query import LetterQuery
 from triggers.codec.letter_mark_codec import LetterAction
 from triggers.errors import CallError, IncompleteLetter
+from triggers.jobs.records import Action, Change
 from triggers.kafka.sender import Coordinates
 
 reason_option = click.option("--reason", help="Only dead letters with this reason.")
@@ -39,7 +43,7 @@ def dead_letters_command() -> None:
 def list_letters(ctx: click.Context, limit: int, reason: str | None, state: str, as_json: bool) -> None:
     """List the newest dead letters, without those that were redriven or discarded."""
     letters = DeadLetters(kafka_settings(ctx, "dead_letters"))
-    newest = letters.read_newest(limit, reason, None if state == "any" else state)
+    newest = letters.read_newest(limit, LetterQuery(reason=reason), None if state == "any" else state)
     if as_json:
         print_json([_plain(stored) for stored in newest])
         return
@@ -78,18 +82,28 @@ def show_letter(ctx: click.Context, coordinates: Coordinates, as_json: bool) -> 
 @dead_letters_command.command("redrive")
 @click.argument("coordinates", type=CoordinatesType(), nargs=-1, metavar="[COORDINATES]...")
 @click.option("--all", "every", is_flag=True, help="Redrive all open dead letters.")
-@reason_option
+@letter_job_options
 @json_option
 @click.pass_context
 def redrive(
-    ctx: click.Context, coordinates: tuple[Coordinates, ...], every: bool, reason: str | None, as_json: bool
+    ctx: click.Context,
+    coordinates: tuple[Coordinates, ...],
+    every: bool,
+    reason: str | None,
+    bulk: Bulk | None,
+    as_json: bool,
 ) -> None:
     """Publish the original records of dead letters again: those at COORDINATES, all of a --reason, or --all.
 
     Remove the cause first, because a record that still cannot be applied becomes a new dead letter. A letter that was
     redriven or discarded before is not redriven again. A dead letter that does not have the whole record is
     refused, and the others are redriven.
+
+    With --where, redrive all open dead letters that the filter finds, as a job with a result for each.
     """
+    if bulk is not None:
+        repair_many(ctx, Change(action=Action.REDRIVE), bulk, as_json=as_json)
+        return
     letters, chosen = _chosen(ctx, coordinates, every=every, reason=reason)
     redriven = letters.redrive([stored for stored in chosen if not stored.letter.missing])
     if as_json:
@@ -103,16 +117,26 @@ def redrive(
 @dead_letters_command.command("discard")
 @click.argument("coordinates", type=CoordinatesType(), nargs=-1, metavar="[COORDINATES]...")
 @click.option("--all", "every", is_flag=True, help="Discard all open dead letters.")
-@reason_option
+@letter_job_options
 @json_option
 @click.pass_context
 def discard(
-    ctx: click.Context, coordinates: tuple[Coordinates, ...], every: bool, reason: str | None, as_json: bool
+    ctx: click.Context,
+    coordinates: tuple[Coordinates, ...],
+    every: bool,
+    reason: str | None,
+    bulk: Bulk | None,
+    as_json: bool,
 ) -> None:
     """Mark dead letters as discarded: those at COORDINATES, all of a --reason, or --all.
 
     `list` shows only open ones. Nothing is removed from the topic, and a discarded letter cannot be redriven.
+
+    With --where, discard all open dead letters that the filter finds, as a job with a result for each.
     """
+    if bulk is not None:
+        repair_many(ctx, Change(action=Action.DISCARD), bulk, as_json=as_json)
+        return
     letters, chosen = _chosen(ctx, coordinates, every=every, reason=reason)
     discarded = letters.discard(chosen)
     if as_json:
@@ -126,7 +150,7 @@ def _chosen(
 ) -> tuple[DeadLetters, list[StoredLetter]]:
     """Returns the client and the dead letters that the command names. Raises CallError, NotFound."""
     if sum(map(bool, (coordinates, every, reason))) != 1:
-        raise CallError("name the dead letters by one of COORDINATES, --reason and --all")
+        raise CallError("name the dead letters by one of COORDINATES, --reason, --all, and --where with a filter")
     settings = kafka_settings(ctx, "dead_letters")
     letters = DeadLetters(settings, actor_name(settings))
     if coordinates:
@@ -158,6 +182,7 @@ def _plain(stored: StoredLetter) -> dict[str, object]:
         "missing": letter.missing,
         "state": stored.state,
         "actor": None if stored.mark is None else stored.mark.actor,
+        "job": None if stored.mark is None else stored.mark.job,
     }
 
 

@@ -13,7 +13,7 @@ from triggers.cli.suggesting_group import SuggestingGroup
 from triggers.client import SessionReader
 from triggers.jobs.job import Job
 from triggers.jobs.job_log import JobLog
-from triggers.jobs.records import ItemState
+from triggers.jobs.records import LETTERS, ItemState
 from triggers.jobs.views import ItemView, summarize, view_job
 
 
@@ -51,7 +51,8 @@ def show_job(ctx: click.Context, job: str, state: str | None, first: int, limit:
         print_json(view)
         return
     title = f"{found.head.change.action} by {found.head.actor or 'unknown'}: {counts_words(found)}"
-    columns = ("number", "session", "instance", "reason", "state", "now", "runs again as")
+    kind = "dead letter" if found.head.change.action in LETTERS else "instance"
+    columns = ("number", "session", kind, "reason", "state", "now", "runs again as")
     print_table(columns, [_item_row(item) for item in view.items], title)
     if view.next is not None:
         print_line(f"There are more items: add --first {view.next}")
@@ -99,4 +100,5 @@ def _row(job: Job) -> tuple[object, ...]:
 
 
 def _item_row(item: ItemView) -> tuple[object, ...]:
-    return item.item, item.session, item.instance, item.reason, item.state, item.detail, item.replays
+    what = item.instance if item.offset is None else f"{item.partition}/{item.offset}"
+    return item.item, item.session, what, item.reason, item.state, item.detail, item.replays

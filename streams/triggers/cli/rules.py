@@ -13,6 +13,7 @@ from triggers.analysis.times import moment
 from triggers.analysis.view_changes import changes_between
 from triggers.cli.operator_events import actor_name
 from triggers.cli.output import json_option, print_json, print_table
+from triggers.cli.rules_adopt import adopt
 from triggers.cli.rules_publish import publish
 from triggers.cli.settings_options import kafka_settings
 from triggers.cli.show import print_changes
@@ -30,6 +31,7 @@ def rules_command() -> None:
 
 
 rules_command.add_command(publish)
+rules_command.add_command(adopt)
 
 
 @rules_command.command("list")

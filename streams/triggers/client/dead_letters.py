@@ -8,9 +8,10 @@ even if several operators ask for it or a redrive ends in the middle.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from triggers.client.letter_query import EVERY_LETTER, LetterQuery
 from triggers.codec import DeadLetter, decode_dead_letter
 from triggers.codec.letter_mark_codec import LetterAction, LetterMark, decode_letter_mark, encode_letter_mark
 from triggers.errors import IncompleteLetter, NotFound, RecordsRemoved, Undecodable
@@ -60,18 +61,21 @@ OPEN: Final = "open"
 class DeadLetters:
     """Reads, redrives and discards dead letters. All methods block and raise BrokerUnavailable."""
 
-    def __init__(self, settings: Settings, actor: str = "") -> None:
-        """`actor` is recorded as the operator who redrives or discards."""
+    def __init__(self, settings: Settings, actor: str = "", job: str | None = None) -> None:
+        """`actor` is recorded as the operator who redrives or discards, and `job` as the job by which."""
         self._settings = settings
         self._topic = Topology(settings.namespace).dead_letters
         self._actor = actor or None
+        self._job = job
 
-    def read_newest(self, limit: int = 100, reason: str | None = None, state: str | None = None) -> list[StoredLetter]:
-        """Returns the last `limit` dead letters, optionally of one reason or state.
+    def read_newest(
+        self, limit: int = 100, query: LetterQuery = EVERY_LETTER, state: str | None = None
+    ) -> list[StoredLetter]:
+        """Returns the last `limit` dead letters that match, optionally of one state.
 
         Within a partition, the oldest comes first. Reads all dead letters to find them.
         """
-        letters = (s for s in self.read_all() if reason in (None, s.letter.reason) and state in (None, s.state))
+        letters = (s for s in self.read_all() if query.admits(s.letter) and state in (None, s.state))
         return list(deque(letters, maxlen=limit))
 
     def read_all(self) -> Iterator[StoredLetter]:
@@ -92,6 +96,19 @@ class DeadLetters:
             raise NotFound(f"there is no dead letter at {partition}/{offset}")
         marks = _read_marks(self._settings, {partition: offset})
         return stored._replace(mark=marks.get((partition, offset)))
+
+    def read_places(self, places: Collection[Place]) -> dict[Place, StoredLetter]:
+        """Returns the dead letters at these coordinates, with their marks. Those that are not there are left out."""
+        starts, wanted = partition_starts(self._settings, self._topic), set(places)
+        firsts = _first_offsets(place for place in places if place[0] in starts)
+        firsts = {partition: max(offset, starts[partition]) for partition, offset in firsts.items()}
+        ends: dict[int, int] = {}
+        for partition, offset in wanted:
+            ends[partition] = max(offset + 1, ends.get(partition, 0))
+        marks = _read_marks(self._settings, firsts)
+        letters = read_letters(self._settings, firsts, ends)
+        found = {(each.partition, each.offset): each for each in letters if (each.partition, each.offset) in wanted}
+        return {place: each._replace(mark=marks.get(place)) for place, each in found.items()}
 
     def redrive(self, letters: Sequence[StoredLetter]) -> list[StoredLetter]:
         """Publishes the original values, keys and headers to their original topics, and marks the letters.
@@ -131,7 +148,7 @@ class DeadLetters:
         unmarked: list[StoredLetter] = []
 
         def prepare() -> Sequence[TransactionalRecord]:
-            marks = _read_marks(self._settings, _first_offsets(letters))
+            marks = _read_marks(self._settings, _first_offsets((each.partition, each.offset) for each in letters))
             unmarked[:] = [each for each in letters if (each.partition, each.offset) not in marks]
             originals = [] if original is None else [original(each.letter) for each in unmarked]
             return [*originals, *(self._mark_record(each, action) for each in unmarked)]
@@ -140,7 +157,9 @@ class DeadLetters:
         return unmarked
 
     def _mark_record(self, stored: StoredLetter, action: LetterAction) -> TransactionalRecord:
-        mark = LetterMark(partition=stored.partition, offset=stored.offset, action=action, actor=self._actor)
+        mark = LetterMark(
+            partition=stored.partition, offset=stored.offset, action=action, actor=self._actor, job=self._job
+        )
         return TransactionalRecord(self._topic, stored.partition, stored.letter.key, encode_letter_mark(mark))
 
 
@@ -150,13 +169,17 @@ def redrive_count(letter: DeadLetter) -> int:
     return max(counts, default=0)
 
 
-def read_letters(settings: Settings, starts: Mapping[int, int] | None = None) -> Iterator[StoredLetter]:
-    """Yields all dead letters that are on the topic now. With `starts`, begins at these offsets by partition.
+def read_letters(
+    settings: Settings, starts: Mapping[int, int] | None = None, ends: Mapping[int, int] | None = None
+) -> Iterator[StoredLetter]:
+    """Yields all dead letters that are on the topic now. With `starts`, begins at these offsets by partition, and with
+    `ends`, stops before these.
 
     Ignores records that are not dead letters. Blocks. Raises BrokerUnavailable.
     """
     topic = Topology(settings.namespace).dead_letters
-    for message in read_range(settings, topic, partition_starts(settings, topic) if starts is None else starts):
+    starts = partition_starts(settings, topic) if starts is None else starts
+    for message in read_range(settings, topic, starts, ends=ends):
         try:
             letter = decode_dead_letter(message.value())
         except Undecodable:
@@ -174,11 +197,11 @@ def _read_marks(settings: Settings, starts: Mapping[int, int]) -> dict[Place, Le
     return marks
 
 
-def _first_offsets(letters: Sequence[StoredLetter]) -> dict[int, int]:
-    """Returns the smallest offset of the letters in each of their partitions."""
+def _first_offsets(places: Iterable[Place]) -> dict[int, int]:
+    """Returns the smallest offset in each partition."""
     offsets: dict[int, int] = {}
-    for stored in letters:
-        offsets[stored.partition] = min(stored.offset, offsets.get(stored.partition, stored.offset))
+    for partition, offset in places:
+        offsets[partition] = min(offset, offsets.get(partition, offset))
     return offsets
 
 

@@ -9,7 +9,8 @@ from confluent_kafka import KafkaException, Message
 from triggers.codec import NO_LIMIT, EventDecoder, check_event, encode_event
 from triggers.core.config import validate_configuration
 from triggers.core.events import RulesPublished
-from triggers.core.published_rules import next_version
+from triggers.core.published_rules import ADOPT, next_version
+from triggers.errors import CallError, NotFound
 from triggers.kafka.connection import admin_client, unavailable
 from triggers.kafka.range_reads import partition_starts, read_range
 from triggers.kafka.topics import existing_partitions, partition_count
@@ -92,3 +93,23 @@ class StreamRules:
 def newest_of(publications: Sequence[RulesPublished], name: str) -> RulesPublished | None:
     """Returns the newest version of the rules, or None if nobody has published that name."""
     return max((event for event in publications if event.name == name), key=lambda event: event.version, default=None)
+
+
+def version_to_adopt(name: str, version: int, publications: Sequence[RulesPublished]) -> int:
+    """Returns the number of a version that sessions can adopt. 0 means the newest one.
+
+    Raises NotFound if nobody has published it, and CallError if all sessions adopt a later one anyway.
+    """
+    versions = {event.version: event for event in publications if event.name == name}
+    if not versions:
+        raise NotFound(f"nobody has published rules with the name {name!r:.300}; see `triggers rules list`")
+    number = version or max(versions)
+    if number not in versions:
+        raise NotFound(f"the rules {name!r:.300} have no version {number}; the newest is {max(versions)}")
+    later = [each for each, event in versions.items() if each > number and event.existing == ADOPT]
+    if later:
+        raise CallError(
+            f"rules {name!r:.300}: all sessions adopt version {max(later)} at their next event, so none can adopt"
+            f" version {number}; publish the rules of version {number} again, as a new version"
+        )
+    return number

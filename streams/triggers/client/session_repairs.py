@@ -9,10 +9,11 @@ from __future__ import annotations
 from functools import partial
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from triggers.client.async_publisher import AsyncPublisher
 from triggers.client.blocking_calls import BlockingCalls
-from triggers.client.published_rules import StreamRules
+from triggers.client.published_rules import StreamRules, version_to_adopt
 from triggers.client.repair_checks import Check, require_repairable, require_settable, require_unfinished
 from triggers.client.session_events import SessionEvents
 from triggers.client.session_reader import SessionReader
@@ -20,6 +21,7 @@ from triggers.codec import encode_key
 from triggers.codec.json_payloads import check_payload
 from triggers.core.config import validate_configuration
 from triggers.core.events import (
+    AdoptionRequested,
     CancelRequested,
     ConfigurationUpdated,
     DeletionRequested,
@@ -29,7 +31,15 @@ from triggers.core.events import (
     StatusSet,
 )
 from triggers.core.view import InstanceView, SessionView
-from triggers.errors import BeingDeleted, InstanceNotFound, RulesLocked, SessionNotFound, TryAgain, WrongStatus
+from triggers.errors import (
+    BeingDeleted,
+    InstanceNotFound,
+    InvalidConfiguration,
+    RulesLocked,
+    SessionNotFound,
+    TryAgain,
+    WrongStatus,
+)
 from triggers.kafka.sender import Coordinates
 from triggers.settings import Settings
 
@@ -99,6 +109,25 @@ class SessionRepairs:
         session = await self._read_after(uid, coordinates)
         return Repaired(uid=uid, coordinates=coordinates, id=event.id, is_applied=session is not None)
 
+    async def adopt(self, uid: str, event: AdoptionRequested) -> Repaired:
+        """Binds a session to a version of published rules; 0 means the newest one.
+
+        Raises SessionNotFound, NotFound for rules that nobody has published, CallError for a version that the session
+        would leave again, and InvalidConfiguration if the session's own rules do not fit it.
+        """
+        await self._run(self._reader.read, uid)
+        version = await self._run(self._version_to_adopt, event)
+        event = replace(event, version=version)
+        coordinates = await self._publisher.publish(uid, event, self._source)
+        session = await self._read_after(uid, coordinates)
+        rules = None if session is None else session.rules
+        if session is not None and (rules is None or (rules.name, rules.version) != (event.name, version)):
+            raise InvalidConfiguration(
+                f"session {uid!r:.300} did not adopt version {version} of the rules {event.name!r:.300};"
+                " the dead letter of the event says why"
+            )
+        return Repaired(uid=uid, coordinates=coordinates, id=event.id, is_applied=session is not None)
+
     async def delete(self, uid: str, event: DeletionRequested) -> Repaired:
         """Deletes a session and waits until it is gone. Raises BeingDeleted if it has begun again at once."""
         await self._run(self._reader.read, uid)
@@ -117,6 +146,9 @@ class SessionRepairs:
             return await self._run(self._reader.read, uid, coordinates)
         except TryAgain:
             return None
+
+    def _version_to_adopt(self, event: AdoptionRequested) -> int:
+        return version_to_adopt(event.name, event.version, StreamRules(self._settings).publications())
 
     def _require_unlocked(self, uid: str) -> None:
         """Raises RulesLocked if the session's published rules do not allow updates. Blocks.

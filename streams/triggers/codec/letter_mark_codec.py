@@ -25,6 +25,8 @@ class LetterMark(Struct, frozen=True, kw_only=True):
     action: LetterAction
     actor: str | None = None
     """Who did it."""
+    job: str | None = None
+    """Id of the job by which it was done, or None if it was done alone."""
     time: int = 0
     """When it was done, in milliseconds since 1970-01-01 UTC: the timestamp of the mark's record."""
 
@@ -35,7 +37,8 @@ _decode: Final = msgspec.json.Decoder(LetterMark).decode
 
 def encode_letter_mark(mark: LetterMark) -> bytes:
     """Encodes a mark. Its time is that of the record."""
-    return _encode({name: getattr(mark, name) for name in ("partition", "offset", "action", "actor")})
+    members = {name: getattr(mark, name) for name in ("partition", "offset", "action", "actor")}
+    return _encode(members if mark.job is None else members | {"job": mark.job})
 
 
 def decode_letter_mark(value: bytes | None, time: int) -> LetterMark | None:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from triggers.client.consumer_lag import Finished, PartitionLag, measure_lag
 from triggers.client.dead_letters import OPEN, DeadLetters, StoredLetter
 from triggers.client.lag_totals import LagTotal, total_lag
+from triggers.client.letter_query import LetterQuery
 from triggers.client.owners import Owners
 from triggers.client.published_rules import StreamRules
 from triggers.client.session_search import SessionSearch
@@ -59,8 +60,8 @@ class InstallationReader(Protocol):
     def list_workers(self) -> WorkerPartitions:
         """Return the workers with their partitions."""
 
-    def list_letters(self, limit: int, reason: str | None, state: str | None) -> list[StoredLetter]:
-        """Return the newest dead letters, optionally of one reason or state."""
+    def list_letters(self, limit: int, query: LetterQuery, state: str | None) -> list[StoredLetter]:
+        """Return the newest dead letters that match, optionally of one state."""
 
     def read_letter(self, partition: int, offset: int) -> StoredLetter:
         """Return the dead letter at these coordinates. Raises NotFound."""
@@ -112,8 +113,8 @@ class KafkaInstallation:
             owned.setdefault(url, []).append(partition)
         return WorkerPartitions(dict(sorted(owned.items())), [each for each in range(partitions) if each not in urls])
 
-    def list_letters(self, limit: int, reason: str | None, state: str | None) -> list[StoredLetter]:
-        return self._letters.read_newest(limit, reason, state)
+    def list_letters(self, limit: int, query: LetterQuery, state: str | None) -> list[StoredLetter]:
+        return self._letters.read_newest(limit, query, state)
 
     def read_letter(self, partition: int, offset: int) -> StoredLetter:
         return self._letters.read_letter(partition, offset)

@@ -6,16 +6,17 @@ Each of them needs workers or Kafka. For a recorded log, they show what it has a
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Final
 
 from starlette.responses import Response
 
-from triggers.client.dead_letters import OPEN, StoredLetter
-from triggers.codec.letter_mark_codec import LetterAction
+from triggers.client.dead_letters import StoredLetter
 from triggers.console.gate import PageRoute
 from triggers.console.installation import InstallationReader
+from triggers.console.letter_search import ANY, STATES, letter_search_of
 from triggers.console.overview import OverviewReader
-from triggers.console.parameters import number_of, text_of
+from triggers.console.parameters import number_of
 from triggers.console.questions import Questions
 from triggers.console.rendering import Renderer
 from triggers.console.search_form import FIELDS, SearchForm, search_form_of
@@ -24,14 +25,10 @@ from triggers.core.statuses import Status
 from triggers.errors import CallError, NotFound
 
 _FIRST_SESSIONS: Final = 20
-_LETTERS: Final = 100
-_MAX_LETTERS: Final = 1_000
 _SEARCH_PATIENCE_S: Final = 2.0
 _SHORTEST_REFRESH_S: Final = 5
 _PARTITION_DIGITS: Final = 9
 _OFFSET_DIGITS: Final = 18
-_ANY: Final = "any"
-_LETTER_STATES: Final = (OPEN, *LetterAction, _ANY)
 _STATUSES: Final = (*Status, "delayed", "expired", "cancelled")
 _NO_LETTERS: Final = "a recorded log has no dead letters; start the console without --from"
 
@@ -87,17 +84,14 @@ class InstallationPages:
         return self._renderer.page(visit, "recorded_search.html", {"form": form, "sessions": sessions})
 
     async def dead_letters(self, visit: Visit) -> Response:
-        """Show the newest dead letters: `?state=&reason=&limit=`."""
-        query = visit.query
-        state, reason = text_of(query, "state") or OPEN, text_of(query, "reason")
-        if state not in _LETTER_STATES:
-            raise CallError(f"state is {state!r}; it must be one of {', '.join(_LETTER_STATES)}")
-        limit = number_of(query, "limit", _LETTERS, _MAX_LETTERS) or _LETTERS
+        """Show the newest dead letters: `?state=&reason=&detail=&topic=&prefix=&limit=`."""
+        search = letter_search_of(visit.query)
         letters: list[StoredLetter] | None = None
         if self._installation is not None:
-            chosen = reason or None, None if state == _ANY else state
-            letters = await asyncio.to_thread(self._installation.list_letters, limit, *chosen)
-        values = {"letters": letters, "state": state, "reason": reason, "limit": limit, "states": _LETTER_STATES}
+            state = None if search.state == ANY else search.state
+            letters = await asyncio.to_thread(self._installation.list_letters, search.limit, search.query, state)
+        reasons = Counter(each.letter.reason for each in letters or ()).most_common()
+        values = {"letters": letters, "search": search, "states": STATES, "reasons": reasons}
         return self._renderer.page(visit, "dead_letters.html", values)
 
     async def dead_letter(self, visit: Visit) -> Response:

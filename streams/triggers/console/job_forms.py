@@ -4,29 +4,38 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 import msgspec
 from msgspec import Raw
 
 from triggers.api.identity import Scope
+from triggers.client.letter_query import LetterQuery
 from triggers.console.forms import Given
-from triggers.console.parameters import flag_of, number_of, parsed, text_of
+from triggers.console.letter_search import letter_search_of
+from triggers.console.parameters import flag_of, needed_text, number_of, parsed, text_of
 from triggers.console.repair_forms import object_of
-from triggers.console.search_form import SearchForm
+from triggers.console.search_form import SearchForm, search_form_of
+from triggers.core.published_rules import MAX_VERSION
 from triggers.errors import CallError
 from triggers.jobs.planner import MAX_ID, MAX_RATE
-from triggers.jobs.records import DEFAULT_RATE, MAX_ITEMS, Action, Change
+from triggers.jobs.records import DEFAULT_RATE, LETTERS, MAX_ITEMS, Action, Change
+from triggers.queries import SessionQuery
 
+_DIGITS: Final = 11
 _ID: Final = re.compile(rf"[A-Za-z0-9-]{{1,{MAX_ID}}}")
 
-PARTICIPLES: Final[Mapping[Action, str]] = {
-    Action.REPLAY: "replayed",
-    Action.SKIP: "skipped",
-    Action.CANCEL: "cancelled",
-    Action.DELETE: "deleted",
-}
+
+class Target(NamedTuple):
+    """What a job is about."""
+
+    action: Action
+    given: Mapping[str, str]
+    """The filters that are set, as they were entered."""
+    query: SessionQuery | LetterQuery
+    back: str
+    """The address of the page that shows what the filter finds."""
 
 
 def job_url(action: str, form: SearchForm) -> str:
@@ -61,8 +70,32 @@ def change_of(action: Action, form: Given) -> Change:
             return Change(action=action, cascade=flag_of(form, "cascade"), result=Raw(object_of(form, "result")))
         case Action.CANCEL:
             return Change(action=action, terminate=flag_of(form, "terminate"))
-        case Action.DELETE:
+        case Action.ADOPT:
+            name, version = rules_to_adopt(form)
+            return Change(action=action, rules=name, version=version)
+        case Action.DELETE | Action.REDRIVE | Action.DISCARD:
             return Change(action=action)
+
+
+def rules_to_adopt(given: Given) -> tuple[str, int]:
+    """Return name and version of the rules that sessions adopt; 0 is the newest version. Raises CallError."""
+    text = needed_text(given, "adopt").strip()
+    name, at, version = text.rpartition("@")
+    if not at:
+        return text, 0
+    if not version.isascii() or not version.isdecimal() or not 0 < int(version[:_DIGITS]) <= MAX_VERSION:
+        raise CallError(f"rules are {text!r:.200}; the version must be a number, as in orders@3")
+    return name, int(version)
+
+
+def target_of(query: Given) -> Target:
+    """Return what the filter of a job's address selects: sessions, or dead letters. Raises CallError."""
+    action = action_of(query)
+    if action in LETTERS:
+        letters = letter_search_of(query)
+        return Target(action, letters.given, letters.query, letters.url())
+    search = search_form_of(query)
+    return Target(action, search.given, search.query, search.first_url())
 
 
 def job_id_of(form: Given) -> str:
@@ -92,6 +125,8 @@ def options_of(change: Change) -> list[tuple[str, Any]]:
         options.append(("kwargs", msgspec.json.encode(change.kwargs).decode()))
     if bytes(change.result) != b"{}":
         options.append(("result", bytes(change.result).decode()))
+    if change.rules:
+        options.append(("rules", f"{change.rules}@{change.version}"))
     options += [
         (name, "yes") for name, is_set in (("cascade", change.cascade), ("terminate", change.terminate)) if is_set
     ]

@@ -11,28 +11,29 @@ from starlette.responses import RedirectResponse, Response
 from triggers.api.identity import Scope
 from triggers.api.problems import Kind, ProblemError
 from triggers.api.services import Services
+from triggers.client.letter_query import LetterQuery
+from triggers.client.published_rules import StreamRules
 from triggers.console.forms import Given
 from triggers.console.gate import PageRoute
 from triggers.console.job_forms import (
-    PARTICIPLES,
-    action_of,
+    Target,
     change_of,
     counted_of,
     job_id_of,
     options_of,
     rate_of,
     scope_of,
+    target_of,
 )
 from triggers.console.parameters import number_of, text_of
 from triggers.console.rendering import Renderer
-from triggers.console.search_form import SearchForm, search_form_of
 from triggers.console.visit import Visit
 from triggers.errors import CallError
 from triggers.jobs.job import Job
 from triggers.jobs.job_log import JobLog
 from triggers.jobs.planner import Selection, new_job_id
-from triggers.jobs.records import DEFAULT_RATE, MAX_ITEMS, Action, Change, ItemState
-from triggers.jobs.views import SAMPLE, summarize, view_job
+from triggers.jobs.records import DEFAULT_RATE, LETTERS, MAX_ITEMS, Action, Change, ItemState
+from triggers.jobs.views import PARTICIPLES, SAMPLE, count_items, summarize, view_job
 
 _JOBS: Final = 100
 _ITEMS: Final = 100
@@ -66,7 +67,8 @@ class JobPages:
         view = view_job(job, state=ItemState(state) if state else None, first=first, limit=_ITEMS)
         values = {
             "view": view, "job": view.job, "finished": job.finished, "state": state, "first": first,
-            "options": options_of(job.head.change), "may_act": _may_act(visit, job),
+            "options": options_of(job.head.change), "what": count_items(job.head.change.action, len(job.items)),
+            "is_about_letters": job.head.change.action in LETTERS, "may_act": _may_act(visit, job),
         }  # fmt: skip
         return self._renderer.page(visit, "job.html", values)
 
@@ -88,22 +90,28 @@ class JobActions:
         ]
 
     async def preview_job(self, visit: Visit) -> Response:
-        """Show how many items a job would change, some of them, and its options: `?action=` and a search."""
-        action, search = _allowed_action(visit), search_form_of(visit.query)
-        selection = await self._services.blocking.run(self._select, Change(action=action), search, MAX_ITEMS)
+        """Show how many items a job would change, some of them, and its options: `?action=` and a search.
+
+        An adoption needs `?adopt=`, the rules; without it, the page asks for them.
+        """
+        target = _allowed_target(visit)
+        if target.action is Action.ADOPT and not text_of(visit.query, "adopt"):
+            rules = await self._services.blocking.run(StreamRules(self._services.settings).publications)
+            return self._renderer.page(visit, "job_rules.html", {"target": target, "rules": rules[::-1]})
+        selection = await self._services.blocking.run(self._select, _plain_change(visit, target), target, MAX_ITEMS)
         fields = {"rate": [f"{DEFAULT_RATE:g}"], "result": ["{}"], "job": [new_job_id()]}
-        return self._preview(visit, search, selection, fields)
+        return self._preview(visit, target, selection, fields)
 
     async def create_job(self, visit: Visit) -> Response:
         """Record a job of at most as many items as the preview has counted, and begin to run it."""
-        action, search = _allowed_action(visit), search_form_of(visit.query)
+        target = _allowed_target(visit)
         try:
-            change = change_of(action, visit.form)
+            change = change_of(target.action, visit.form)
             rate_of(visit.form)
         except CallError as error:
-            selection = await self._services.blocking.run(self._select, Change(action=action), search, MAX_ITEMS)
-            return self._preview(visit, search, selection, visit.form, str(error))
-        job = await self._services.blocking.run(self._create, change, search, visit.form, visit.actor)
+            selection = await self._services.blocking.run(self._select, _plain_change(visit, target), target, MAX_ITEMS)
+            return self._preview(visit, target, selection, visit.form, str(error))
+        job = await self._services.blocking.run(self._create, change, target, visit.form, visit.actor)
         return RedirectResponse(f"/jobs/{job.id}", 303)
 
     async def cancel_job(self, visit: Visit) -> Response:
@@ -124,38 +132,46 @@ class JobActions:
         _require(visit, job.head.change.action)
         return job
 
-    def _select(self, change: Change, search: SearchForm, max_items: int) -> Selection:
+    def _select(self, change: Change, target: Target, max_items: int) -> Selection:
         """Return what a job would change. Blocks."""
-        return self._services.jobs.planner.select(change, search.query, max_items)
+        planner = self._services.jobs.planner
+        if isinstance(target.query, LetterQuery):
+            return planner.select_letters(change, target.query, max_items)
+        return planner.select(change, target.query, max_items)
 
-    def _create(self, change: Change, search: SearchForm, form: Given, actor: str) -> Job:
+    def _create(self, change: Change, target: Target, form: Given, actor: str) -> Job:
         """Record a job and begin to run it. A form that is sent again finds the job of the first time. Blocks."""
         jobs, job_id = self._services.jobs, job_id_of(form)
         jobs.check_free()
         job = jobs.planner.existing(job_id)
         if job is None:
-            selection = self._select(change, search, counted_of(form))
+            selection = self._select(change, target, counted_of(form))
             job = jobs.planner.create(selection, actor=actor, rate=rate_of(form), job_id=job_id)
         if not job.is_finished:
             jobs.start(job.id)
         return job
 
-    def _preview(
-        self, visit: Visit, search: SearchForm, selection: Selection, fields: Given, why: str = ""
-    ) -> Response:
+    def _preview(self, visit: Visit, target: Target, selection: Selection, fields: Given, why: str = "") -> Response:
+        action = selection.change.action
         values: Mapping[str, object] = {
-            "search": search, "selection": selection, "action": selection.change.action, "fields": fields, "why": why,
-            "participle": PARTICIPLES[selection.change.action], "sample": selection.items[:SAMPLE],
+            "target": target, "selection": selection, "action": action, "change": selection.change, "fields": fields,
+            "why": why, "what": count_items(action, len(selection.items)), "is_about_letters": action in LETTERS,
+            "participle": PARTICIPLES[action], "sample": selection.items[:SAMPLE],
             "address": f"/jobs/new?{visit.request.scope['query_string'].decode('ascii')}",
         }  # fmt: skip
         return self._renderer.page(visit, "job_preview.html", values, 400 if why else 200)
 
 
-def _allowed_action(visit: Visit) -> Action:
-    """Return the action of the address. Raises a problem if the visitor may not do it with a single session either."""
-    action = action_of(visit.query)
-    _require(visit, action)
-    return action
+def _allowed_target(visit: Visit) -> Target:
+    """Return what the address is about. Raises a problem if the visitor may not do it with a single one either."""
+    target = target_of(visit.query)
+    _require(visit, target.action)
+    return target
+
+
+def _plain_change(visit: Visit, target: Target) -> Change:
+    """Return the action with those options that decide what it selects."""
+    return change_of(target.action, visit.query) if target.action is Action.ADOPT else Change(action=target.action)
 
 
 def _require(visit: Visit, action: Action) -> None:

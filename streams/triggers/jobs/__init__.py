@@ -1,1 +1,1 @@
-"""Repairs of many sessions: a filter selects items, a job is recorded, and whoever runs it changes each item once."""
+"""Changes of many sessions or dead letters: a filter selects items, and whoever runs the job changes each once."""

@@ -7,6 +7,7 @@ from typing import Final, assert_never
 import msgspec
 
 from triggers.core.events import (
+    AdoptionRequested,
     CancelRequested,
     DeletionRequested,
     ReplayRequested,
@@ -15,11 +16,11 @@ from triggers.core.events import (
 from triggers.core.statuses import CANCELLED, Status
 from triggers.core.view import InstanceView, SessionView
 from triggers.jobs.job import Job
-from triggers.jobs.records import Action, ItemResult, ItemState, JobItem
+from triggers.jobs.records import WHOLE_SESSIONS, Action, Change, ItemResult, ItemState, JobItem
 from triggers.jobs.selection import obstacle_of_instance
 
 _GONE = "the session is gone"
-JobEvent = ReplayRequested | SkipRequested | CancelRequested | DeletionRequested
+JobEvent = ReplayRequested | SkipRequested | CancelRequested | DeletionRequested | AdoptionRequested
 
 
 def event_of(job: Job, item: JobItem) -> JobEvent:
@@ -41,29 +42,35 @@ def event_of(job: Job, item: JobItem) -> JobEvent:
             return CancelRequested(instance=item.instance, terminate=change.terminate, actor=actor, id=event_id)
         case Action.DELETE:
             return DeletionRequested(actor=actor, id=event_id)
+        case Action.ADOPT:
+            return AdoptionRequested(name=change.rules, version=change.version, actor=actor, id=event_id)
+        case Action.REDRIVE | Action.DISCARD:
+            raise TypeError(f"{change.action} marks dead letters and publishes no event of its own")
         case _:
             assert_never(change.action)
 
 
-def obstacle_to(action: Action, item: JobItem, session: SessionView | None) -> str:
+def obstacle_to(change: Change, item: JobItem, session: SessionView | None) -> str:
     """Returns why an item no longer needs an event, or empty text."""
     if session is None or session.created != item.created:
         return _GONE
-    if action is Action.DELETE:
-        return ""
+    if change.action in WHOLE_SESSIONS:
+        return "it has this version already" if change.action is Action.ADOPT and _has_rules(session, change) else ""
     instance = _find_instance(session, item)
     if instance is None:
         return "the session no longer has this instance"
-    return obstacle_of_instance(instance, action, session.edition)
+    return obstacle_of_instance(instance, change.action, session.edition)
 
 
-def result_of(action: Action, number: int, item: JobItem, session: SessionView | None) -> ItemResult:
+def result_of(change: Change, number: int, item: JobItem, session: SessionView | None) -> ItemResult:
     """Returns the result of an item, according to its session after the event."""
-    obstacle = obstacle_to(action, item, session)
+    obstacle, action = obstacle_to(change, item, session), change.action
     if action is Action.DELETE:
         if obstacle:
             return ItemResult(item=number, state=ItemState.APPLIED, detail="deleted")
         return ItemResult(item=number, state=ItemState.REFUSED, detail="the session is still there")
+    if action is Action.ADOPT:
+        return _result_of_adoption(change, number, obstacle, session)
     instance = None if session is None else _find_instance(session, item)
     if session is None or instance is None:
         return ItemResult(item=number, state=ItemState.REFUSED, detail=obstacle or _GONE)
@@ -74,6 +81,18 @@ def result_of(action: Action, number: int, item: JobItem, session: SessionView |
         detail=instance.status,
         replays=[each.name for each in session.instances if each.parent == item.instance] if is_done else [],
     )
+
+
+def _result_of_adoption(change: Change, number: int, obstacle: str, session: SessionView | None) -> ItemResult:
+    if session is not None and _has_rules(session, change):
+        return ItemResult(item=number, state=ItemState.APPLIED, detail=f"version {change.version}")
+    why = obstacle or "the session does not accept this version; its dead letter says why"
+    return ItemResult(item=number, state=ItemState.REFUSED, detail=why)
+
+
+def _has_rules(session: SessionView, change: Change) -> bool:
+    rules = session.rules
+    return rules is not None and (rules.name, rules.version) == (change.rules, change.version)
 
 
 _STATUSES_AFTER: Final[dict[Action, frozenset[str]]] = {

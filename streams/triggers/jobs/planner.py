@@ -5,13 +5,16 @@ from __future__ import annotations
 import secrets
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
+from triggers.client.dead_letters import DeadLetters
+from triggers.client.letter_query import LetterQuery
+from triggers.client.published_rules import StreamRules, version_to_adopt
 from triggers.client.session_reader import SessionReader
 from triggers.client.session_search import SessionSearch
 from triggers.codec import check_event
@@ -21,6 +24,7 @@ from triggers.jobs.job import Job
 from triggers.jobs.job_log import JobLog
 from triggers.jobs.records import (
     DEFAULT_RATE,
+    LETTERS,
     MAX_ITEMS,
     Action,
     Change,
@@ -29,7 +33,15 @@ from triggers.jobs.records import (
     JobItems,
     JobRecord,
 )
-from triggers.jobs.selection import filter_for, item_of_session, items_of_failures, items_of_view
+from triggers.jobs.selection import (
+    filter_for,
+    item_of_adoption,
+    item_of_letter,
+    item_of_session,
+    items_of_failures,
+    items_of_view,
+    letter_filter_for,
+)
 from triggers.queries import FoundSession, SessionQuery
 from triggers.settings import Settings
 
@@ -54,13 +66,13 @@ class Selection(Struct, frozen=True, kw_only=True):
     """What a job would change."""
 
     change: Change
-    where: SessionQuery
+    where: SessionQuery | LetterQuery
     """The filter, with the status that the action implies."""
     items: list[JobItem]
 
     @property
     def sessions(self) -> int:
-        """Number of sessions that have an item."""
+        """Number of sessions that have an item. For dead letters, these are the keys of their records."""
         return len({item.session for item in self.items})
 
     def groups(self, limit: int = _GROUPS) -> list[ItemGroup]:
@@ -79,17 +91,22 @@ class JobPlanner:
         self._reader = reader
 
     def select(self, change: Change, query: SessionQuery, max_items: int = MAX_ITEMS) -> Selection:
-        """Returns what a job would change now. All partitions must answer.
+        """Returns what a job would change in sessions now. All partitions must answer.
 
         Raises CallError for a filter that is empty or does not fit the action, and TooManyItems.
         """
         where = filter_for(change.action, query)
-        items: list[JobItem] = []
-        for some in self._items(change.action, where):
-            items += some
-            if len(items) > max_items:
-                raise TooManyItems(f"more than {max_items} items match; narrow the filter, or allow more")
-        return Selection(change=change, where=where, items=items)
+        if change.action is Action.ADOPT:
+            publications = StreamRules(self._settings).publications()
+            version = version_to_adopt(change.rules, change.version, publications)
+            change = msgspec.structs.replace(change, version=version)
+        return Selection(change=change, where=where, items=_at_most(max_items, self._items(change, where)))
+
+    def select_letters(self, change: Change, query: LetterQuery, max_items: int = MAX_ITEMS) -> Selection:
+        """Returns which open dead letters a job would change now. Reads all of them. Raises as `select` does."""
+        where, letters = letter_filter_for(query), DeadLetters(self._settings).read_all()
+        items = ([item_of_letter(each)] for each in letters if each.mark is None and where.admits(each.letter))
+        return Selection(change=change, where=where, items=_at_most(max_items, items))
 
     def create(
         self, selection: Selection, *, actor: str | None, rate: float = DEFAULT_RATE, job_id: str | None = None
@@ -103,7 +120,8 @@ class JobPlanner:
         created = JobCreated(
             job=job_id or new_job_id(),
             change=selection.change,
-            where=selection.where,
+            where=selection.where if isinstance(selection.where, SessionQuery) else SessionQuery(),
+            letters=selection.where if isinstance(selection.where, LetterQuery) else None,
             items=len(selection.items),
             rate=rate,
             actor=actor,
@@ -127,26 +145,39 @@ class JobPlanner:
 
     def _check_events(self, created: JobCreated, items: Sequence[JobItem]) -> None:
         """Raises an error if events with the options of the job cannot be encoded, such as kwargs that are no JSON."""
-        for item in items[:1]:
+        for item in () if created.change.action in LETTERS else items[:1]:
             check_event(event_of(Job(created, 0), item), self._settings.max_payload_bytes)
 
-    def _items(self, action: Action, query: SessionQuery) -> Iterator[list[JobItem]]:
+    def _items(self, change: Change, query: SessionQuery) -> Iterator[list[JobItem]]:
         """Yields the items of one page of sessions after the other."""
         with ThreadPoolExecutor(_THREADS, "job-plan") as threads:
             for page in self._search.pages(query):
-                found = threads.map(lambda session: self._items_of(session, action, query), page.sessions)
+                found = threads.map(lambda session: self._items_of(session, change, query), page.sessions)
                 yield [item for items in found for item in items]
 
-    def _items_of(self, session: FoundSession, action: Action, query: SessionQuery) -> list[JobItem]:
-        if action is Action.DELETE:
+    def _items_of(self, session: FoundSession, change: Change, query: SessionQuery) -> list[JobItem]:
+        if change.action is Action.DELETE:
             return [item_of_session(session)]
+        if change.action is Action.ADOPT:
+            adopting = item_of_adoption(session, change)
+            return [] if adopting is None else [adopting]
         if query.wants_failed and (items := items_of_failures(session, query)) is not None:
             return items
         try:
             view = self._reader.read(session.uid)
         except SessionNotFound:
             return []  # it was deleted after it was found
-        return list(items_of_view(view, query, action))
+        return list(items_of_view(view, query, change.action))
+
+
+def _at_most(limit: int, parts: Iterable[list[JobItem]]) -> list[JobItem]:
+    """Returns the items of all parts. Raises TooManyItems."""
+    items: list[JobItem] = []
+    for some in parts:
+        items += some
+        if len(items) > limit:
+            raise TooManyItems(f"more than {limit} items match; narrow the filter, or allow more")
+    return items
 
 
 def _in_parts(items: Sequence[JobItem]) -> Iterator[list[JobItem]]:

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
+from triggers.client.letter_query import LetterQuery
 from triggers.queries import SessionQuery
 
 MAX_ITEMS: Final = 100_000
@@ -23,6 +24,15 @@ class Action(StrEnum):
     SKIP = "skip"
     CANCEL = "cancel"
     DELETE = "delete"
+    ADOPT = "adopt"
+    REDRIVE = "redrive"
+    DISCARD = "discard"
+
+
+WHOLE_SESSIONS: Final = frozenset({Action.DELETE, Action.ADOPT})
+"""Actions whose items are sessions."""
+LETTERS: Final = frozenset({Action.REDRIVE, Action.DISCARD})
+"""Actions whose items are dead letters."""
 
 
 class ItemState(StrEnum):
@@ -31,11 +41,12 @@ class ItemState(StrEnum):
     PENDING = "pending"
     """Nothing yet."""
     PUBLISHED = "published"
-    """Its event is in the log, and its effect has not been checked yet."""
+    """Its event is in the log, and its effect has not been checked yet. A dead letter is about to be changed."""
     APPLIED = "applied"
-    """Its event has had the intended effect."""
+    """Its event, or the mark of a dead letter, has had the intended effect."""
     REFUSED = "refused"
-    """Its event is in the log, but the session refused it, because another event came first."""
+    """Its event is in the log, but the session refused it, for example because another event came first. Somebody
+    else was faster with a dead letter."""
     OBSOLETE = "obsolete"
     """Nothing was published, because the instance or the session had changed, so that the action did not apply."""
     CANCELLED = "cancelled"
@@ -54,18 +65,31 @@ class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Skip: JSON object with the simulated result."""
     terminate: bool = False
     """Cancel: whether running tasks are ended, too."""
+    rules: str = ""
+    """Adopt: name of the published rules."""
+    version: int = 0
+    """Adopt: the version. 0 means the newest one; a job that is recorded has its number."""
 
 
 class JobItem(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """A session, or one of its instances, that a job changes."""
+    """A session, one of its instances, or a dead letter that a job changes."""
 
     session: str
+    """UID of the session; of a dead letter, the key of its record, as far as it is text."""
     instance: str = ""
-    """`<task>#<number>`, or empty if the job changes the whole session."""
+    """`<task>#<number>`, or empty if the job does not change single instances."""
+    partition: int = -1
+    offset: int = -1
+    """Coordinates of the dead letter, if it is one."""
     created: int = 0
     """When the session began. A session that begins later under the same UID is a different one, and is not changed."""
     reason: str = ""
-    """Why it was selected: its status, or its exception. Long texts are truncated."""
+    """Why it was selected: its status, its exception, or the reason of a dead letter. Long texts are truncated."""
+
+    @property
+    def letter(self) -> tuple[int, int]:
+        """Partition and offset of the dead letter."""
+        return self.partition, self.offset
 
 
 class ItemResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -86,7 +110,9 @@ class JobCreated(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_fiel
     job: str
     change: Change
     where: SessionQuery
-    """The filter that has selected the items. It is not evaluated again."""
+    """The filter that has selected the items, if they are not dead letters. It is not evaluated again."""
+    letters: LetterQuery | None = None
+    """The filter of a job that changes dead letters."""
     items: int
     rate: float
     """Maximum number of items per second."""

@@ -7,14 +7,19 @@ from typing import Final
 
 import msgspec
 
+from triggers.client.dead_letters import StoredLetter
+from triggers.client.letter_query import LetterQuery
 from triggers.client.repair_checks import require_repairable, require_unfinished
 from triggers.core.statuses import REPLAYABLE_IN_EDITION_2, RESOLVED, SKIPPABLE, Status
 from triggers.core.view import InstanceView, SessionView
 from triggers.errors import CallError, WrongStatus
-from triggers.jobs.records import Action, JobItem
+from triggers.jobs.records import Action, Change, JobItem
 from triggers.queries import FoundSession, SessionQuery
 
 _MAX_REASON: Final = 160
+_NO_LETTER_FILTER: Final = (
+    "the filter is empty, so that every dead letter would match: say which ones, for example those of a reason"
+)
 _EMPTY: Final = "the filter is empty, so that every session would match: say which ones, for example failed ones"
 
 
@@ -33,6 +38,14 @@ def filter_for(action: Action, query: SessionQuery) -> SessionQuery:
         return query if query.status is not None else msgspec.structs.replace(query, status=Status.FAILED.value)
     if action is Action.CANCEL and (query.wants_failed or query.status in RESOLVED):
         raise CallError("cancel applies to instances that are neither failed nor resolved; skip or replay failed ones")
+    return query
+
+
+def letter_filter_for(query: LetterQuery) -> LetterQuery:
+    """Returns the filter of a job on dead letters. Raises CallError for one that is empty."""
+    query.check()
+    if query.is_empty:
+        raise CallError(_NO_LETTER_FILTER)
     return query
 
 
@@ -62,6 +75,28 @@ def items_of_view(session: SessionView, query: SessionQuery, action: Action) -> 
                 created=session.created,
                 reason=_reason_of(instance),
             )
+
+
+def item_of_letter(stored: StoredLetter) -> JobItem:
+    """Returns a dead letter as an item."""
+    return JobItem(
+        session=(stored.letter.key or b"").decode(errors="replace")[:_MAX_REASON],
+        partition=stored.partition,
+        offset=stored.offset,
+        reason=stored.letter.reason,
+    )
+
+
+def item_of_adoption(session: FoundSession, change: Change) -> JobItem | None:
+    """Returns a session that adopts rules as an item, or None if it has this version."""
+    rules = session.rules
+    if rules is None:
+        return JobItem(session=session.uid, created=session.created, reason="it has no published rules")
+    if (rules.name, rules.version) == (change.rules, change.version):
+        return None
+    return JobItem(
+        session=session.uid, created=session.created, reason=f"it has version {rules.version} of {rules.name}"
+    )
 
 
 def item_of_session(session: FoundSession) -> JobItem:

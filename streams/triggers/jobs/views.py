@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import islice
+from typing import Final
 
 from msgspec import Struct
 
+from triggers.client.letter_query import LetterQuery
 from triggers.jobs.job import Job
 from triggers.jobs.planner import ItemGroup, Selection
-from triggers.jobs.records import Change, ItemState, JobItem
+from triggers.jobs.records import LETTERS, WHOLE_SESSIONS, Action, Change, ItemState, JobItem
 from triggers.queries import SessionQuery
 
 SAMPLE = 10
 """Number of items that a preview shows."""
+
+
+PARTICIPLES: Final[Mapping[Action, str]] = {
+    Action.REPLAY: "replayed",
+    Action.SKIP: "skipped",
+    Action.CANCEL: "cancelled",
+    Action.DELETE: "deleted",
+    Action.ADOPT: "bound to other rules",
+    Action.REDRIVE: "redriven",
+    Action.DISCARD: "discarded",
+}
+"""What happens to the items of a job."""
+
+
+def count_items(action: Action, number: int) -> str:
+    """Returns the number of items in words, such as `50 instances`."""
+    noun = "dead letter" if action in LETTERS else "session" if action in WHOLE_SESSIONS else "instance"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 class JobPreview(Struct, frozen=True, kw_only=True):
@@ -21,6 +42,8 @@ class JobPreview(Struct, frozen=True, kw_only=True):
     change: Change
     where: SessionQuery
     """The filter, with the status that the action implies."""
+    letters: LetterQuery | None = None
+    """The filter of a job that changes dead letters, instead of `where`."""
     items: int
     sessions: int
     groups: list[ItemGroup]
@@ -36,6 +59,8 @@ class JobSummary(Struct, frozen=True, kw_only=True):
     change: Change
     where: SessionQuery
     """The filter that has selected the items. It is not evaluated again."""
+    letters: LetterQuery | None = None
+    """The filter of a job that changes dead letters, instead of `where`."""
     actor: str | None
     rate: float
     """Maximum number of items per second."""
@@ -56,14 +81,17 @@ class ItemView(Struct, frozen=True, kw_only=True):
     """Number of the item, counted from 0."""
     session: str
     instance: str
-    """`<task>#<number>`, or empty if the item is a whole session."""
+    """`<task>#<number>`, or empty if the item is a whole session or a dead letter."""
     reason: str
-    """Why it was selected: its status, or its exception."""
+    """Why it was selected: its status, its exception, or the reason of the dead letter."""
     state: ItemState
     detail: str
     """The status of the instance after the event, or why there was none."""
     replays: list[str]
     """Names of the instances that run again what the instance ran."""
+    partition: int | None = None
+    offset: int | None = None
+    """Coordinates of the dead letter, if the item is one."""
 
 
 class JobView(Struct, frozen=True, kw_only=True):
@@ -79,7 +107,8 @@ def preview(selection: Selection) -> JobPreview:
     """Returns what a job would change."""
     return JobPreview(
         change=selection.change,
-        where=selection.where,
+        where=selection.where if isinstance(selection.where, SessionQuery) else SessionQuery(),
+        letters=selection.where if isinstance(selection.where, LetterQuery) else None,
         items=len(selection.items),
         sessions=selection.sessions,
         groups=selection.groups(),
@@ -93,6 +122,7 @@ def summarize(job: Job) -> JobSummary:
         id=job.id,
         change=job.head.change,
         where=job.head.where,
+        letters=job.head.letters,
         actor=job.head.actor,
         rate=job.head.rate,
         created=job.created,
@@ -124,4 +154,6 @@ def _view_item(job: Job, number: int) -> ItemView:
         state=result.state,
         detail=result.detail,
         replays=result.replays,
+        partition=None if item.partition < 0 else item.partition,
+        offset=None if item.offset < 0 else item.offset,
     )

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from triggers.codec.json_payloads import check_payload
-from triggers.core.events import ConfigurationUpdated, Event, RulesPublished, SessionImported
+from triggers.core.events import AdoptionRequested, ConfigurationUpdated, Event, RulesPublished, SessionImported
 from triggers.errors import CallError, Undecodable
 
 

@@ -1,0 +1,59 @@
+"""The form with which dead letters are searched: the filter of `triggers dead-letters`, as parameters of a URL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+from urllib.parse import urlencode
+
+from triggers.client.dead_letters import OPEN
+from triggers.client.letter_query import LetterQuery
+from triggers.codec.letter_mark_codec import LetterAction
+from triggers.console.forms import Given
+from triggers.console.parameters import number_of, text_of
+from triggers.errors import CallError
+
+ANY: Final = "any"
+STATES: Final = (OPEN, *LetterAction, ANY)
+_FIELDS: Final = ("reason", "detail", "topic", "prefix")
+_SHOWN: Final = 100
+_MAX_SHOWN: Final = 1_000
+
+
+class LetterSearch(NamedTuple):
+    """Which dead letters somebody searches for."""
+
+    given: Mapping[str, str]
+    """The filters that are set, as they were entered."""
+    query: LetterQuery
+    state: str
+    limit: int
+
+    def url(self) -> str:
+        """Return the address of the page that shows these letters."""
+        state = {} if self.state == OPEN else {"state": self.state}
+        return f"/dead-letters?{urlencode({**self.given, **state})}" if self.given or state else "/dead-letters"
+
+    def url_with(self, reason: str) -> str:
+        """Return the address of the page that shows those of a reason."""
+        return self._replace(given={**self.given, "reason": reason}).url()
+
+    def job_url(self, action: str) -> str:
+        """Return the address of the preview of a job for all of these letters that are open."""
+        return f"/jobs/new?{urlencode({'action': action, **self.given})}"
+
+
+def letter_search_of(given: Given) -> LetterSearch:
+    """Return the search that the parameters of a page describe. Empty ones count as absent. Raises CallError."""
+    entered = {name: text for name in _FIELDS if (text := text_of(given, name))}
+    state = text_of(given, "state") or OPEN
+    if state not in STATES:
+        raise CallError(f"state is {state!r}; it must be one of {', '.join(STATES)}")
+    query = LetterQuery(
+        reason=entered.get("reason"),
+        detail=entered.get("detail"),
+        topic=entered.get("topic"),
+        prefix=entered.get("prefix", ""),
+    )
+    query.check()
+    return LetterSearch(entered, query, state, number_of(given, "limit", _SHOWN, _MAX_SHOWN) or _SHOWN)

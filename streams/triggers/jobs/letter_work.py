@@ -1,0 +1,107 @@
+"""`LetterWork`: redrives or discards dead letters, each by a mark that names the job."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final
+
+from triggers.client.dead_letters import DeadLetters, StoredLetter
+from triggers.errors import TopicMissing, TryAgain
+from triggers.jobs.job import Job
+from triggers.jobs.job_log import JobLog
+from triggers.jobs.records import Action, ItemResult, ItemState, JobPublished, JobRecord, JobResults
+from triggers.settings import Settings
+
+_ATTEMPTS: Final = 6
+_PAUSE_S: Final = 0.05
+
+
+class LetterWork:
+    """The work of a job on dead letters. All methods block; see `JobRunner.run` for what they raise.
+
+    The mark of a letter is in one transaction with its redrive. So a run that begins an item again finds the mark of
+    the run before, and whoever is slower leaves the letter alone.
+    """
+
+    def __init__(self, settings: Settings, log: JobLog, job: Job) -> None:
+        self._letters = DeadLetters(settings, job.head.actor or "", job.id)
+        self._log = log
+        self._job = job
+
+    def change(self, numbers: Sequence[int]) -> None:
+        """Redrives or discards items that are pending, and records what has become of them."""
+        letters = self._read(numbers)
+        obstacles = {number: self._obstacle_to(letters.get(number)) for number in numbers}
+        self._record(
+            ItemResult(item=number, state=ItemState.OBSOLETE, detail=why) for number, why in obstacles.items() if why
+        )
+        self._handle(self._begin([number for number in numbers if not obstacles[number]]), letters)
+
+    def confirm(self, numbers: Sequence[int]) -> None:
+        """Redrives or discards what another run has begun, if it did not come to that, and records it."""
+        self._handle(numbers, self._read(numbers))
+
+    def _read(self, numbers: Collection[int]) -> dict[int, StoredLetter]:
+        """Returns the letters of items by number, without those that retention has removed."""
+        places = {number: self._job.items[number].letter for number in numbers}
+        found = self._letters.read_places(list(places.values())) if places else {}
+        return {number: found[place] for number, place in places.items() if place in found}
+
+    def _obstacle_to(self, stored: StoredLetter | None) -> str:
+        """Returns why a letter is not changed, or empty text."""
+        if stored is None:
+            return "retention has removed the dead letter"
+        if stored.mark is not None and stored.mark.job != self._job.id:
+            return f"{stored.state} by {stored.mark.actor or 'somebody'} already"
+        if self._is_redrive and stored.letter.missing:
+            return f"it does not have the whole record (missing: {stored.letter.missing})"
+        return ""
+
+    def _begin(self, numbers: Sequence[int]) -> list[int]:
+        """Records that items are about to be changed, and returns those that nobody has begun or cancelled."""
+        chosen: list[int] = []
+
+        def prepare() -> Sequence[JobRecord]:
+            chosen[:] = [number for number in numbers if self._job.is_pending(number)]
+            return [JobPublished(job=self._job.id, items=chosen)] if chosen else ()
+
+        self._log.write(prepare)
+        return chosen
+
+    def _handle(self, numbers: Sequence[int], letters: dict[int, StoredLetter]) -> None:
+        """Marks the letters that have no mark, and records whose mark each of the items has."""
+        unmarked = [letters[number] for number in numbers if number in letters and letters[number].mark is None]
+        if unmarked:
+            self._mark(unmarked)
+            letters = self._read(numbers)
+        self._record(self._result(number, letters.get(number)) for number in numbers)
+
+    def _mark(self, letters: Sequence[StoredLetter]) -> None:
+        """Redrives or discards letters. Tries again if another operator was faster: only one writes at a time."""
+        change = self._letters.redrive if self._is_redrive else self._letters.discard
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                change(letters)
+            except TryAgain as error:
+                if attempt == _ATTEMPTS or isinstance(error, TopicMissing):
+                    raise
+                time.sleep(_PAUSE_S * attempt)
+            else:
+                return
+
+    def _result(self, number: int, stored: StoredLetter | None) -> ItemResult:
+        is_done = stored is not None and stored.mark is not None and stored.mark.job == self._job.id
+        return ItemResult(
+            item=number,
+            state=ItemState.APPLIED if is_done else ItemState.REFUSED,
+            detail=stored.state if is_done and stored is not None else self._obstacle_to(stored),
+        )
+
+    def _record(self, results: Iterable[ItemResult]) -> None:
+        if found := list(results):
+            self._log.write(lambda: [JobResults(job=self._job.id, results=found)])
+
+    @property
+    def _is_redrive(self) -> bool:
+        return self._job.head.change.action is Action.REDRIVE
