@@ -158,6 +158,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     read_timeout_s: float = 10.0
     """Time for which a read waits for the worker that owns the session before it raises `OwnerUnavailable`."""
 
+    stuck_after_s: float = 86_400.0
+    """Time without a record after which an unresolved session counts as stuck in the metrics. A day by default."""
+
     metrics_port: int = 0
     """Port on which a Celery worker, the dispatcher, hooks, the HTTP API or the console serves its metrics, at
     `/metrics`. If 0, it serves none. Every process of a machine needs a different one. Workers serve theirs on

@@ -14,9 +14,9 @@ from triggers.client.lag_totals import total_lag
 from triggers.client.letter_query import LetterQuery
 from triggers.codec import DeadLetter
 from triggers.codec.letter_mark_codec import LetterAction, LetterMark
-from triggers.console.installation import Lag, WorkerPartitions
 from triggers.core.events import RulesPublished
 from triggers.errors import NotFound
+from triggers.overview.installation import Lag, WorkerPartitions
 from triggers.queries import FailureGroups, MissingPartition, Page, SessionQuery, StatusCounts
 from triggers.queries.cursors import decode_cursor
 from triggers.queries.merging import merge_counts, merge_groups, merge_pages, page_of

@@ -1,4 +1,4 @@
-"""`triggers status` says how many instances have which status now, and why some are failed."""
+"""`triggers status` says how many instances have which status now, why some are failed, and what the workers have."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import click
 from msgspec import Struct
 
 from triggers.cli.list import print_groups, warn_about_missing
-from triggers.cli.output import json_option, print_json, print_table
+from triggers.cli.output import json_option, print_json, print_line, print_table
 from triggers.cli.settings_options import kafka_settings
+from triggers.cli.worker_words import worker_lines
 from triggers.client import SessionSearch
-from triggers.queries import FailureGroups, StatusCount, StatusCounts
-
-FIRST = ("unstarted", "delayed", "scheduled", "running", "finished", "failed")
-"""Statuses whose columns come first, in the order of an instance's life."""
+from triggers.errors import TryAgain
+from triggers.overview.installation import KafkaInstallation, WorkerPartitions
+from triggers.overview.status_table import status_table
+from triggers.queries import FailureGroups, StatusCounts
+from triggers.settings import Settings
 
 
 class Overview(Struct, frozen=True):
@@ -20,6 +22,8 @@ class Overview(Struct, frozen=True):
 
     statuses: StatusCounts
     failures: FailureGroups
+    workers: WorkerPartitions | None = None
+    """The workers with their partitions, or null if Kafka does not say who they are."""
 
 
 @click.command("status")
@@ -27,31 +31,39 @@ class Overview(Struct, frozen=True):
 @json_option
 @click.pass_context
 def status_command(ctx: click.Context, task: str | None, as_json: bool) -> None:
-    """Print how many instances of each task have which status now, and why instances are failed.
+    """Print how many instances of each task have which status now, why instances are failed, and the workers.
 
     The workers keep these counts, so the command is quick with any number of sessions. `stats` counts what happened
-    in a period.
+    in a period. Partitions that a worker restores have no counts until it has finished.
     """
-    search = SessionSearch(kafka_settings(ctx))
+    settings = kafka_settings(ctx)
+    search = SessionSearch(settings)
     counts = search.count_statuses()
     chosen = [each for each in counts.counts if task in {None, each.task}]
     failures = search.group_failures(task)
     statuses = StatusCounts(counts=chosen, missing=counts.missing, counting=counts.counting)
+    workers = _workers(settings)
     if as_json:
-        print_json(Overview(statuses, failures))
+        print_json(Overview(statuses, failures, workers))
     else:
-        print_counts(chosen)
+        _print_counts(statuses)
         print_groups(failures)
         if counts.counting:
             click.echo(f"Sessions of an earlier release are still being counted in partitions {counts.counting}.")
+        for name, text in () if workers is None else worker_lines(workers):
+            print_line(f"{name}: {text}")
     warn_about_missing(counts.missing, "Instances")
 
 
-def print_counts(counts: list[StatusCount]) -> None:
+def _workers(settings: Settings) -> WorkerPartitions | None:
+    try:
+        return KafkaInstallation(settings).list_workers()
+    except TryAgain:
+        return None
+
+
+def _print_counts(counts: StatusCounts) -> None:
     """Print a table with a row for each task and a column for each status."""
-    statuses = {each.status for each in counts}
-    columns = [*(status for status in FIRST if status in statuses), *sorted(statuses.difference(FIRST))]
-    numbers = {(each.task, each.status): each.instances for each in counts}
-    tasks = dict.fromkeys(each.task for each in counts)
-    rows = [(task, *(numbers.get((task, status), "") for status in columns)) for task in tasks]
-    print_table(("task", *columns), rows, "Instances now")
+    table = status_table(counts)
+    rows = [(task, *(number or "" for number in numbers)) for task, numbers in table.rows]
+    print_table(("task", *table.statuses), rows, "Instances now")

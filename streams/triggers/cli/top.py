@@ -21,9 +21,11 @@ from triggers.cli.lag_watch import total_rows
 from triggers.cli.option_types import Duration
 from triggers.cli.output import cell, console, json_option, table_of
 from triggers.cli.settings_options import kafka_settings
-from triggers.console import KafkaInstallation
-from triggers.console.overview import Overview, OverviewReader, StatusTable
-from triggers.console.remembered import Answer
+from triggers.cli.worker_words import worker_lines
+from triggers.overview.installation import KafkaInstallation
+from triggers.overview.reader import Overview, OverviewReader
+from triggers.overview.remembered import Answer
+from triggers.overview.status_table import StatusTable
 
 _EVERY_MS = 3_000
 _FAILURES_SHOWN = 5
@@ -101,9 +103,7 @@ def _lag(overview: Overview) -> Iterator[RenderableType]:
 
 def _rest(overview: Overview) -> Iterator[RenderableType]:
     if (workers := overview.workers.value) is not None:
-        owned = [f"{url} {_ranges(partitions)}" for url, partitions in workers.partitions.items()]
-        lost = [f"no owner: {_ranges(workers.unowned)}"] if workers.unowned else []
-        yield _line("workers", ", ".join([*owned, *lost]) or "none")
+        yield from (_line(name, text) for name, text in worker_lines(workers))
     if (stuck := overview.stuck.value) is not None:
         now = time.time_ns() // 1_000_000
         oldest = (f"{each.uid} for {length_of_time(max(0, now - each.last_record))}" for each in stuck.oldest)
@@ -122,10 +122,6 @@ def _problems(overview: Overview) -> Iterator[RenderableType]:
 
 def _line(name: str, text: str) -> Text:
     return Text.from_markup(f"[bold]{name}[/]  {cell(text)}")
-
-
-def _ranges(partitions: list[int]) -> str:
-    return ",".join(map(str, partitions))
 
 
 def _plain(overview: Overview) -> dict[str, Any]:

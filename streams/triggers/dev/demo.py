@@ -178,9 +178,7 @@ class Demo:
         fires = [(f"unreadable-{number}", event) for number in range(_FAILING) for event in _UNREADABLE_PAGES]
         deque(publisher.publish_many(fires), maxlen=0)
         readiness = Readiness(self._settings, [port], self.plan.celery_workers)
-        while not readiness.complete:
-            self._stack.watch()
-            time.sleep(POLL_INTERVAL_S)
+        self._wait(lambda: readiness.complete, f"the console on port {port} does not answer")
         return f"http://127.0.0.1:{port}", _FAILING
 
     def keep_running(self) -> NoReturn:
@@ -190,14 +188,24 @@ class Demo:
             time.sleep(POLL_INTERVAL_S)
 
     def _wait_until_ready(self, readiness: Readiness) -> None:
-        deadline = time.monotonic() + _STARTED_WITHIN_S
-        while not (readiness.complete and self._measure() is not None):
-            self._stack.watch()
-            if time.monotonic() > deadline:
-                raise DemoFailed(f"workers and Celery workers are not ready after {_STARTED_WITHIN_S:.0f} s")
-            time.sleep(POLL_INTERVAL_S)
+        self._wait(
+            lambda: readiness.complete and self._measure() is not None, "workers and Celery workers are not ready"
+        )
         self.progress.before = self.progress.lag
         self._earlier, self.progress.events = self.progress.events, 0
+
+    def _wait(self, is_ready: Callable[[], bool], what_fails: str) -> None:
+        """Restart processes that end, until something is ready. Raises DemoFailed, which names the log, after a while.
+
+        The log says why a process has ended.
+        """
+        deadline = time.monotonic() + _STARTED_WITHIN_S
+        while not is_ready():
+            self._stack.watch()
+            if time.monotonic() > deadline:
+                log = self._settings.data_dir / "demo.log"
+                raise DemoFailed(f"{what_fails} after {_STARTED_WITHIN_S:.0f} s; {log} says why (--keep keeps it)")
+            time.sleep(POLL_INTERVAL_S)
 
     def _check_progress(self, producers: list[subprocess.Popen[bytes]]) -> None:
         self._stack.watch()

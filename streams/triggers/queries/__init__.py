@@ -7,8 +7,10 @@ from triggers.queries.answers import (
     FoundSession,
     MissingPartition,
     Page,
+    RestoringPartition,
     StatusCount,
     StatusCounts,
+    WorkerState,
 )
 from triggers.queries.session_query import SessionQuery
 
@@ -19,7 +21,9 @@ __all__ = [
     "FoundSession",
     "MissingPartition",
     "Page",
+    "RestoringPartition",
     "SessionQuery",
     "StatusCount",
     "StatusCounts",
+    "WorkerState",
 ]

@@ -102,3 +102,20 @@ class FailureGroups(Struct, frozen=True, kw_only=True):
     """Number of failed instances that are in no group, because there are too many different messages."""
     is_cut: bool = False
     """True if there are so many failed instances that only the first 100,000 of a partition are counted."""
+
+
+class RestoringPartition(Struct, frozen=True, kw_only=True):
+    """A partition that a worker owns and restores, before it applies events again."""
+
+    partition: int
+    rows: int | None = None
+    """Length of the changelog that is read, in offsets. None while the restore has not begun to read."""
+    restored: int = 0
+    """How much of it is restored."""
+
+
+class WorkerState(Struct, frozen=True, kw_only=True):
+    """The partitions that a worker owns."""
+
+    ready: list[int]
+    restoring: list[RestoringPartition] = []

@@ -23,7 +23,7 @@ from triggers.process.footprint import trim_malloc
 from triggers.table.orphaned_transactions import OrphanedTransactions
 from triggers.table.partition_rows import PartitionRows, StorageFailed
 from triggers.table.restore_request import RestoreRequest
-from triggers.table.restore_run import RestoreRun
+from triggers.table.restore_run import PartitionRestore, RestoreRun
 from triggers.table.restored_rows import last_rows
 from triggers.table.second_restore import SecondReader
 from triggers.telemetry.metrics import Metrics
@@ -65,11 +65,17 @@ class Restorer:
         self._writing = Lock()
         self._requests: WeakSet[RestoreRequest] = WeakSet()
         self._alive_at = time.monotonic()
+        self._run: RestoreRun | None = None
 
     @property
     def silent_s(self) -> float:
         """Returns the seconds for which the running restore has made no progress. Thread-safe."""
         return time.monotonic() - self._alive_at
+
+    def progress(self) -> dict[int, PartitionRestore]:
+        """Returns how far each partition of the running restore has come. Empty if none runs. Thread-safe."""
+        run = self._run
+        return {} if run is None else run.progress()
 
     def request(self, partitions: Iterable[int]) -> RestoreRequest:
         """Requests these partitions, whose files are open. `stop_writing` takes them out again, also before `restore`.
@@ -93,11 +99,13 @@ class Restorer:
             ranges = self._ranges(request)
             with self._writing:
                 starts = self._starts({p: ranges[p] for p in ranges if p in request.wanted})
-            run.begin({p: ranges[p][1] for p, start in starts.items() if start < ranges[p][1]})
+            run.begin({p: ranges[p][1] for p, start in starts.items() if start < ranges[p][1]}, starts)
+            self._run = run
             self._read_all(run, starts, request)
             self._alive_at = time.monotonic()
             done = frozenset(starts.keys() & request.wanted - run.ends.keys())
             self._orphans.await_decided_offsets(done, stop)
+            self._run = None
             run.log_result(done)
             trim_malloc()
             return frozenset() if stop.is_set() else done
@@ -179,7 +187,7 @@ class Restorer:
                 log.error("a restore is repeated", reason=str(error))  # noqa: TRY400  # the traceback would not help
                 with self._writing:
                     starts = {p: self._rows_of(p).changelog_offset() + 1 for p in run.ends if p in request.wanted}
-                run.begin({p: run.ends[p] for p in starts})
+                run.begin({p: run.ends[p] for p in starts}, starts)
             else:
                 return
         raise Stop(ExitCode.SKIPPED, f"{self._topic} cannot be restored: two readers find different rows repeatedly")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 import structlog
 from confluent_kafka import Message
@@ -21,11 +22,22 @@ _STUCK_AFTER_S: Final = 0.1
 _STUCK_AGAIN_AFTER_S: Final = 1.5
 
 
+class PartitionRestore(NamedTuple):
+    """How far the restore of a partition has come. All are offsets of the changelog."""
+
+    start: int
+    """The first offset to read."""
+    restored: int
+    """The offset before which everything is restored."""
+    end: int
+
+
 class RestoreRun:
     """The progress of one restore."""
 
     def __init__(self, topic: str, metrics: Metrics) -> None:
         self.ends: dict[int, int] = {}
+        self._starts: dict[int, int] = {}
         self._twins: dict[int, TwinReading] = {}
         self._topic = topic
         self._metrics = metrics
@@ -33,9 +45,10 @@ class RestoreRun:
         self._started = self._logged_at = self._progressed_at = time.monotonic()
         self._patience_s = _STUCK_AFTER_S
 
-    def begin(self, ends: dict[int, int]) -> None:
-        """Starts reading, or repeats it from the verified offsets. `ends` has the end of each partition to be read."""
+    def begin(self, ends: dict[int, int], starts: Mapping[int, int]) -> None:
+        """Starts reading at the offsets `starts`, or repeats it. `ends` has the end of each partition to be read."""
         self.ends = dict(ends)
+        self._starts |= {partition: starts[partition] for partition in ends if partition not in self._starts}
         self._twins = {partition: TwinReading(partition, end) for partition, end in ends.items()}
 
     def offsets_of_unrestored(self, offsets: dict[int, int]) -> dict[int, int]:
@@ -46,6 +59,16 @@ class RestoreRun:
     def verified(self) -> dict[int, int]:
         """Returns the last offset of each partition that both readers have found."""
         return {p: twin.verified for p, twin in self._twins.items() if twin.verified is not None}
+
+    def progress(self) -> dict[int, PartitionRestore]:
+        """Returns how far each partition that is not restored yet has come. Any thread may call it."""
+        twins, starts = self._twins, dict(self._starts)
+        left = {}
+        for partition, end in self.ends.items():
+            verified = twins[partition].verified if partition in twins else None
+            start = starts.get(partition, 0)
+            left[partition] = PartitionRestore(start, start if verified is None else verified + 1, end)
+        return left
 
     def compare(self, second: SecondReader) -> dict[int, int]:
         """Compares the second reader's new chunks. Returns the verified offsets. Raises ReadingsDiffer."""

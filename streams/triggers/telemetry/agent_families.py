@@ -105,6 +105,18 @@ INSTANCES = GaugeFamily(
     " other tasks together are `other`.",
     labels=("task", "status"),
 )
+STUCK_SESSIONS = GaugeFamily(
+    name="triggers_stuck_sessions",
+    help="Stuck sessions of this worker's partitions: `silent` if something is unresolved and nothing has happened for"
+    " TRIGGERS_STUCK_AFTER_S, `behind_failure` if a task waits for the task of a failed instance. They are counted"
+    " little by little.",
+    labels=("why",),
+)
+STUCK_COUNT_AGE = GaugeFamily(
+    name="triggers_stuck_sessions_age_seconds",
+    help="Time since the oldest count in `triggers_stuck_sessions` began.",
+    unit="seconds",
+)
 ROCKSDB_ROWS = GaugeFamily(
     name="triggers_rocksdb_rows", help="Rows in the RocksDB files of this worker's partitions, estimated by RocksDB."
 )
@@ -153,6 +165,8 @@ AGENT_FAMILIES: Final = (
     CACHED_SESSIONS,
     LOADED_SESSIONS,
     INSTANCES,
+    STUCK_SESSIONS,
+    STUCK_COUNT_AGE,
     ROCKSDB_ROWS,
     ROCKSDB_FILE_BYTES,
     ROCKSDB_MEMORY_BYTES,

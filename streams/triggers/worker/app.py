@@ -62,6 +62,7 @@ from triggers.worker.http_handlers import HttpHandlers
 from triggers.worker.read_relay import ReadRelay
 from triggers.worker.search_everywhere import SearchEverywhere
 from triggers.worker.state_metrics import StateMetrics
+from triggers.worker.stuck_sessions import StuckSessions
 
 log = structlog.get_logger(__name__)
 
@@ -137,20 +138,8 @@ class Worker:
         self._app = _faust_app(settings, worker_id)
         self._table = session_table(self._app, self._names.table, self._names.changelog)
         self._store = cast("PartitionStore", self._table.data)
-        StateMetrics(self._progress, self._store.partition_rows, self._metrics.registry)
-        self._queries = HttpHandlers(
-            ownership=self._ownership,
-            progress=self._progress,
-            rows_of=self._store.partition_rows,
-            metrics=self._metrics,
-            access=Access(settings),
-            relay=ReadRelay(settings),
-            everywhere=SearchEverywhere(settings),
-        )
-        self._app.query_server = QueryServer(self._app, listening, self._queries.routes())
-        self._app.transport = AgentTransport(
-            self._app, names=self._names, ownership=self._ownership, new_pump=self._new_pump, on_lost=self._on_lost
-        )
+        self._stuck = StuckSessions(self._progress, self._store.partition_rows, int(settings.stuck_after_s * 1000))
+        StateMetrics(self._progress, self._store.partition_rows, self._stuck, self._metrics.registry)
         self._restorer = Restorer(
             options=lambda: restore_options(settings),
             second_options=lambda: second_restore_options(settings),
@@ -160,6 +149,20 @@ class Worker:
             metrics=self._metrics,
             orphans=OrphanedTransactions(settings, worker_id),
         )
+        self._queries = HttpHandlers(
+            ownership=self._ownership,
+            progress=self._progress,
+            rows_of=self._store.partition_rows,
+            metrics=self._metrics,
+            access=Access(settings),
+            relay=ReadRelay(settings),
+            everywhere=SearchEverywhere(settings),
+            restores=self._restorer.progress,
+        )
+        self._app.query_server = QueryServer(self._app, listening, self._queries.routes())
+        self._app.transport = AgentTransport(
+            self._app, names=self._names, ownership=self._ownership, new_pump=self._new_pump, on_lost=self._on_lost
+        )
         cast("BulkTableManager", self._app.tables).use(self._ownership, self._restorer)
         self._batches = BatchChannel(self._app, maxsize=1)
         self._app.agent(self._batches, name="agent")(self._agent)
@@ -168,6 +171,7 @@ class Worker:
 
     async def run(self) -> None:
         """Runs until `stop`. Raises the error if Faust crashes."""
+        self._stuck.start()
         starting = asyncio.create_task(self._app.start())
         watching = asyncio.create_task(self._app.wait_until_stopped())  # a start that waits does not notice a crash
         await asyncio.wait({starting, watching}, return_when=asyncio.FIRST_COMPLETED)
@@ -179,6 +183,7 @@ class Worker:
 
     async def stop(self) -> None:
         """Finishes the batches in flight, leaves the group and closes the files."""
+        self._stuck.stop()
         consumer = cast("AgentConsumer", self._app.consumer)
         await consumer.stop_pump()
         await self._app.stop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import islice
 
 from aiohttp import web
@@ -17,7 +17,9 @@ from triggers.core.state.plans import Plans
 from triggers.core.state.rows import header_key
 from triggers.core.state.session import Session
 from triggers.core.view import SessionSummary, SessionView, summarize_header, view_session
+from triggers.queries.answers import RestoringPartition, WorkerState
 from triggers.table.partition_rows import PartitionRows
+from triggers.table.restore_run import PartitionRestore
 from triggers.telemetry.metrics import Metrics
 from triggers.topology import partition_of
 from triggers.worker.access import Access, Handler
@@ -44,6 +46,7 @@ class HttpHandlers:
         access: Access,
         relay: ReadRelay,
         everywhere: SearchEverywhere,
+        restores: Callable[[], Mapping[int, PartitionRestore]],
     ) -> None:
         self._ownership = ownership
         self._progress = progress
@@ -52,6 +55,7 @@ class HttpHandlers:
         self._access = access
         self._relay = relay
         self._everywhere = everywhere
+        self._restores = restores
         self._searches = Searches(ownership, progress, rows_of)
         self._plans = Plans()
         self.partitions: int | None = None
@@ -64,6 +68,7 @@ class HttpHandlers:
             "/sessions/{uid:(?s:.+)}": self.show_session,
             "/events/{uid:(?s:.+)}": self.list_events,
             "/rules": self.count_rules,
+            "/partitions": self.list_partitions,
             "/find": self._searches.find,
             "/counts": self._searches.count,
             "/failures": self._searches.group,
@@ -111,6 +116,18 @@ class HttpHandlers:
         limit = min(int(number_of(request, "limit", 100)), _MAX_LISTED)
         sessions = await run_off_loop(lambda: self._list_headers(prefix, limit))
         return json_response({"sessions": sessions})
+
+    async def list_partitions(self, _: web.Request) -> web.Response:
+        """Responds with the `WorkerState`: this worker's partitions, and how far those that it restores have come."""
+        progress, ready = self._restores(), sorted(self._progress.partitions)
+        restoring = [
+            RestoringPartition(
+                partition=partition, rows=None if (at := progress.get(partition)) is None else at.end - at.start,
+                restored=0 if at is None else at.restored - at.start,
+            )
+            for partition in sorted(self._ownership.owned - self._progress.partitions)
+        ]  # fmt: skip
+        return json_response(WorkerState(ready=ready, restoring=restoring))
 
     async def ready(self, _: web.Request) -> web.Response:
         """Responds with 200 if every owned partition can be processed and queried, else with 503."""

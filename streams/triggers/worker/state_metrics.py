@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -18,14 +19,19 @@ from triggers.telemetry.agent_families import (
     ROCKSDB_MEMORY_BYTES,
     ROCKSDB_ROWS,
     ROCKSDB_STOPPED,
+    STUCK_COUNT_AGE,
+    STUCK_SESSIONS,
 )
 from triggers.telemetry.bounded_counter import OTHER
 from triggers.telemetry.families import Family, MeasuredFamilies, Value
+from triggers.worker.stuck_sessions import StuckCount, StuckSessions
 
 MAX_TASKS: Final = 1000
 """Number of tasks with time series of their own. Applications choose the names of tasks freely."""
 _FAMILIES: Final = (
     INSTANCES,
+    STUCK_SESSIONS,
+    STUCK_COUNT_AGE,
     ROCKSDB_ROWS,
     ROCKSDB_FILE_BYTES,
     ROCKSDB_MEMORY_BYTES,
@@ -35,13 +41,18 @@ _FAMILIES: Final = (
 
 
 class StateMetrics:
-    """Reads the counts in the partition indexes, a row for each task, and the properties of RocksDB."""
+    """Reads the counts in the partition indexes, a row for each task, the stuck sessions, and RocksDB's figures."""
 
     def __init__(
-        self, progress: Progress, rows_of: Callable[[int], PartitionRows], registry: CollectorRegistry
+        self,
+        progress: Progress,
+        rows_of: Callable[[int], PartitionRows],
+        stuck: StuckSessions,
+        registry: CollectorRegistry,
     ) -> None:
         self._progress = progress
         self._rows_of = rows_of
+        self._stuck = stuck
         MeasuredFamilies(_FAMILIES, self._measure, registry)
 
     def _measure(self) -> Iterator[tuple[Family, Value]]:
@@ -57,6 +68,7 @@ class StateMetrics:
             for each in counts:
                 instances[each.task, each.status] += each.instances
         yield from ((INSTANCES, (labels, number)) for labels, number in limit_tasks(instances).items())
+        yield from _stuck_values(list(self._stuck.counts().values()))
         yield from _file_values(files)
 
 
@@ -69,6 +81,14 @@ def limit_tasks(instances: Counter[tuple[str, str]]) -> Counter[tuple[str, str]]
     for (task, status), number in instances.items():
         limited[task if task in named else OTHER, status] += number
     return limited
+
+
+def _stuck_values(counts: list[StuckCount]) -> Iterator[tuple[Family, Value]]:
+    """Yields no value before the first partition has been counted, so that nobody takes it for zero."""
+    if counts:
+        yield STUCK_SESSIONS, (("silent",), sum(each.silent for each in counts))
+        yield STUCK_SESSIONS, (("behind_failure",), sum(each.behind_failure for each in counts))
+        yield STUCK_COUNT_AGE, ((), time.monotonic() - min(each.since for each in counts))
 
 
 def _file_values(files: list[FileFigures]) -> Iterator[tuple[Family, Value]]:
