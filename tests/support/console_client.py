@@ -12,7 +12,8 @@ from starlette.types import ASGIApp
 
 from triggers.api.authentication import Authentication
 from triggers.api.identity import Identifier
-from triggers.console import Access, InstallationReader, Source, application
+from triggers.console import Access, Source, application
+from triggers.overview.installation import InstallationReader
 
 LOCAL = "http://127.0.0.1:6080"
 _FORM_KEY = re.compile(r'name="form_key" value="([0-9a-f]+)"')
@@ -62,9 +63,12 @@ async def console(
     read_only: bool = False,
     url: str = "",
     base_url: str = LOCAL,
+    secret: bytes = b"",
 ) -> AsyncIterator[ConsoleClient]:
     """Yields a client of a console without services, so that nobody can change anything."""
-    access = Access(Authentication(identifiers), actor="ada@ops", is_local=is_local, read_only=read_only, url=url)
+    access = Access(
+        Authentication(identifiers), actor="ada@ops", is_local=is_local, read_only=read_only, url=url, secret=secret
+    )
     app = application(source, installation, access)
     async with AsyncClient(transport=ASGITransport(app, raise_app_exceptions=False), base_url=base_url) as client:
         yield ConsoleClient(app, client)

@@ -10,6 +10,7 @@ from starlette.datastructures import Headers
 
 from triggers.api.identity import ANYONE, Identifier, Principal, Scope
 from triggers.api.problems import Kind, ProblemError
+from triggers.api.tokens import TokenFile
 
 _CHALLENGE: Final = 'Bearer realm="triggers"'
 _MAX_TOKEN: Final = 8192
@@ -49,6 +50,13 @@ class Authentication:
             return None
         for identifier in self._identifiers:
             if (principal := await identifier.identify(token)) is not None:
+                return principal
+        return None
+
+    def identify_digest(self, digest: bytes) -> Principal | None:
+        """Returns the principal of a token of the file of tokens by its hash, or None if the file does not have it."""
+        for identifier in self._identifiers:
+            if isinstance(identifier, TokenFile) and (principal := identifier.identify_digest(digest)) is not None:
                 return principal
         return None
 

@@ -110,10 +110,17 @@ class TokenFile:
         return len(self._fixed) + len(self._stored)
 
     async def identify(self, token: str) -> Principal | None:
-        """Returns the principal of a token, or None. Compares it with all tokens, so that its time tells nothing."""
+        """Returns the principal of a token, or None."""
+        return self.identify_digest(digest_of(token))
+
+    def identify_digest(self, digest: bytes) -> Principal | None:
+        """Returns the principal of the token with this hash, or None.
+
+        Compares it with all tokens, so that its time tells nothing.
+        """
         if time.monotonic() - self._checked_at > _POLL_INTERVAL_S:
             self._refresh()
-        digest, principal = digest_of(token), None
+        principal = None
         for stored in (*self._fixed, *self._stored):
             if hmac.compare_digest(stored.digest, digest):
                 principal = stored.principal

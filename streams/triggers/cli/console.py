@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from ipaddress import ip_address
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
@@ -16,14 +17,14 @@ from triggers.cli.settings_options import command_settings, require_kafka, requi
 from triggers.console import (
     Access,
     FileSource,
-    InstallationReader,
-    KafkaInstallation,
     KafkaSource,
     Source,
     authentication_of,
+    read_secret,
     serve,
 )
 from triggers.errors import TryAgain
+from triggers.overview.installation import InstallationReader, KafkaInstallation
 from triggers.settings import Settings
 from triggers.telemetry.logs import configure_logging
 
@@ -35,11 +36,24 @@ from triggers.telemetry.logs import configure_logging
 )
 @click.option("--read-only", is_flag=True, help="Show no buttons, and refuse all changes.")
 @click.option("--url", default="", help="Address under which browsers reach it, such as https://triggers.example.")
+@click.option(
+    "--secret-file",
+    type=click.Path(path_type=Path),
+    help="File with a random secret that signs logins, so that they outlive this process and hold on other consoles"
+    " with the same file. Default: logins end with this process.",
+)
 @setting("api_token_file", "File with the tokens of the HTTP API.", flag="--token-file")
 @log_options
 @click.pass_context
 def console_command(
-    ctx: click.Context, host: str, port: int, read_only: bool, url: str, file: InputFile | None, rules: bytes | None
+    ctx: click.Context,
+    host: str,
+    port: int,
+    read_only: bool,
+    url: str,
+    secret_file: Path | None,
+    file: InputFile | None,
+    rules: bytes | None,
 ) -> None:
     """Serve pages about sessions and rules until Ctrl-C, with buttons that repair sessions.
 
@@ -53,9 +67,12 @@ def console_command(
     settings = command_settings(ctx)
     configure_logging(settings)
     authentication = authentication_of(settings)
+    secret = b"" if secret_file is None else read_secret(secret_file)
     with _listen(host, port) as listening:
         is_local = ip_address(listening.getsockname()[0]).is_loopback
-        access = Access(authentication, actor=actor_name(settings), is_local=is_local, read_only=read_only, url=url)
+        access = Access(
+            authentication, actor=actor_name(settings), is_local=is_local, read_only=read_only, url=url, secret=secret
+        )
         source, installation = _opened(settings, file, rules, read_only=access.is_read_only)
         shown, how = (
             url or f"http://{host}:{listening.getsockname()[1]}/",

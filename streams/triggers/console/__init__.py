@@ -6,13 +6,13 @@ require_extras("triggers console", "console")  # it stands on the API, which wou
 try:
     from triggers.api import authentication_of
     from triggers.console.access import Access
-    from triggers.console.installation import InstallationReader, KafkaInstallation
     from triggers.console.server import application, serve
+    from triggers.console.signed_logins import read_secret
     from triggers.console.sources import FileSource, KafkaSource, Source
 except ModuleNotFoundError as error:
     raise explain_missing(error, "triggers console", "console") from error
 
 __all__ = [
-    "Access", "FileSource", "InstallationReader", "KafkaInstallation", "KafkaSource", "Source", "application",
-    "authentication_of", "serve",
+    "Access", "FileSource", "KafkaSource", "Source", "application",
+    "authentication_of", "read_secret", "serve",
 ]  # fmt: skip

@@ -13,8 +13,9 @@ from starlette.responses import Response
 from triggers.api.authentication import Authentication
 from triggers.api.identity import Principal, Scope
 from triggers.api.problems import Kind, ProblemError
-from triggers.console.browser_sessions import BrowserSessions, is_browser_id, new_browser_id
+from triggers.console.browser_sessions import BrowserSessions, Logins, new_browser_id
 from triggers.console.forms import Form
+from triggers.console.signed_logins import SignedLogins
 from triggers.console.visit import Visitor
 
 FORM_KEY: Final = "form_key"
@@ -39,9 +40,19 @@ class Access:
     """
 
     def __init__(
-        self, authentication: Authentication, *, actor: str, is_local: bool, read_only: bool = False, url: str = ""
+        self,
+        authentication: Authentication,
+        *,
+        actor: str,
+        is_local: bool,
+        read_only: bool = False,
+        url: str = "",
+        secret: bytes = b"",
     ) -> None:
-        """`url` is the address under which browsers reach the console, if that is not the one it listens on."""
+        """`url` is the address under which browsers reach the console, if that is not the one it listens on.
+
+        Consoles with the same `secret` accept each other's logins. Without one, logins end with this process.
+        """
         self._authentication = authentication
         self._url = urlsplit(url)
         self._is_local = is_local
@@ -50,7 +61,7 @@ class Access:
         """True if nobody can act here, whatever their token allows."""
         scopes = frozenset({Scope.READ} if self.is_read_only else Scope)
         self._everybody = Principal(name=actor, scopes=scopes)
-        self._sessions = BrowserSessions()
+        self._logins: Logins = SignedLogins(authentication, secret) if secret else BrowserSessions(authentication)
 
     def check_host(self, request: Request) -> None:
         """Raise a problem for a Host that is not ours.
@@ -90,13 +101,13 @@ class Access:
             cookie = SimpleCookie(request.headers.get("cookie", "")).get(self._cookie_name(request))
         except CookieError:
             cookie = None
-        if cookie is not None and is_browser_id(cookie.value):
+        if cookie is not None and self._logins.accepts(cookie.value):
             return Browser(cookie.value, is_new=False)
         return Browser(new_browser_id(), is_new=True)
 
     def form_key_of(self, browser: Browser) -> str:
         """Return what the forms of a browser repeat."""
-        return self._sessions.form_key_of(browser.id)
+        return self._logins.form_key_of(browser.id)
 
     async def visitor_of(self, request: Request, browser: Browser) -> Visitor | None:
         """Return the visitor, or None if they have to log in. Raises TryAgain if no provider of tokens answers."""
@@ -104,23 +115,24 @@ class Access:
         if not self.needs_login:
             return Visitor(principal=self._everybody, form_key=form_key)
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
-            token = self._sessions.token_of(browser.id) or ""
-        principal = await self._identify(token.strip())
+        if scheme.lower() == "bearer":
+            principal = self._limited(await self._authentication.identify(token.strip()))
+        else:
+            principal = self._limited(await self._logins.principal_of(browser.id))
         if principal is None:
             return None
         return Visitor(principal=principal, form_key=form_key, has_logged_in=True)
 
     async def log_in(self, token: str) -> Browser | None:
         """Log a token in and return the browser with its new id, or None if the token is not valid or may not read."""
-        principal = await self._identify(token)
+        principal = await self._authentication.identify(token)
         if principal is None or not principal.may(Scope.READ):
             return None
-        return Browser(self._sessions.begin(token), is_new=True)
+        return Browser(self._logins.begin(token, principal), is_new=True)
 
     def log_out(self, browser: Browser) -> None:
         """End what a browser's cookie was good for."""
-        self._sessions.end(browser.id)
+        self._logins.end(browser.id)
 
     def set_cookie(self, request: Request, response: Response, browser: Browser) -> None:
         """Give a browser its id. Scripts cannot read it, and no other site's page sends it with a form."""
@@ -129,8 +141,8 @@ class Access:
             samesite="lax",
         )  # fmt: skip
 
-    async def _identify(self, token: str) -> Principal | None:
-        principal = await self._authentication.identify(token)
+    def _limited(self, principal: Principal | None) -> Principal | None:
+        """Return the principal with what it may do here."""
         if principal is None or not self.is_read_only:
             return principal
         scopes = frozenset({Scope.READ} if principal.may(Scope.READ) else ())

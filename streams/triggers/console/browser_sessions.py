@@ -1,7 +1,8 @@
 """Sessions of browsers: who has logged in, and the keys of their forms.
 
 A browser has a random id in a cookie. The id alone allows nothing; the memory of this process knows which token has
-logged in with it. So a logout, or the end of the process, ends what the cookie was good for.
+logged in with it. So a logout, or the end of the process, ends what the cookie was good for. Consoles that share a
+secret use `SignedLogins` instead.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
+
+from triggers.api.authentication import Authentication
+from triggers.api.identity import Principal
 
 LIFE_S: Final = 12 * 3600.0
 """Time after which somebody has to log in again."""
@@ -25,23 +29,49 @@ class _Login(NamedTuple):
     at: float
 
 
-class BrowserSessions:
-    """The logins of one process, by a digest of the browser's id. Not thread-safe: used in the event loop."""
+class Logins(Protocol):
+    """Knows who has logged in with which cookie. Not thread-safe: used in the event loop."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def begin(self, token: str, principal: Principal) -> str:
+        """Log a token in and return a new cookie. One from before the login, which others may know, is not used."""
+
+    async def principal_of(self, cookie: str) -> Principal | None:
+        """Return who has logged in with a cookie, or None. Raises TryAgain if no provider of tokens answers."""
+
+    def end(self, cookie: str) -> None:
+        """Log a cookie out."""
+
+    def accepts(self, cookie: str) -> bool:
+        """Return whether a cookie has the form of one of ours."""
+
+    def form_key_of(self, cookie: str) -> str:
+        """Return what the forms of a browser repeat. Only who has the key can compute it."""
+
+
+class BrowserSessions:
+    """The logins of one process, by a digest of the browser's id."""
+
+    def __init__(self, authentication: Authentication, clock: Callable[[], float] = time.monotonic) -> None:
+        self._authentication = authentication
         self._clock = clock
         self._key = secrets.token_bytes(32)
         self._logins: OrderedDict[bytes, _Login] = OrderedDict()
 
-    def begin(self, token: str) -> str:
-        """Log a token in and return a new id. An id from before the login, which others may know, is not used."""
+    def begin(self, token: str, principal: Principal) -> str:  # noqa: ARG002  # the token says who it is, again and again
         browser_id = new_browser_id()
         self._logins[self._digest(browser_id)] = _Login(token, self._clock())
         while len(self._logins) > _MAX_LOGINS:
             self._logins.popitem(last=False)
         return browser_id
 
-    def token_of(self, browser_id: str) -> str | None:
+    async def principal_of(self, cookie: str) -> Principal | None:
+        token = self._token_of(cookie)
+        return None if token is None else await self._authentication.identify(token)
+
+    def accepts(self, cookie: str) -> bool:
+        return is_browser_id(cookie)
+
+    def _token_of(self, browser_id: str) -> str | None:
         """Return the token that has logged in with an id, or None."""
         digest = self._digest(browser_id)
         login = self._logins.get(digest)
@@ -52,16 +82,19 @@ class BrowserSessions:
             return None
         return login.token
 
-    def end(self, browser_id: str) -> None:
-        """Log an id out."""
-        self._logins.pop(self._digest(browser_id), None)
+    def end(self, cookie: str) -> None:
+        self._logins.pop(self._digest(cookie), None)
 
-    def form_key_of(self, browser_id: str) -> str:
-        """Return what the forms of a browser repeat. Only this process can compute it."""
-        return hmac.new(self._key, browser_id.encode(), hashlib.sha256).hexdigest()
+    def form_key_of(self, cookie: str) -> str:
+        return form_key(self._key, cookie)
 
     def _digest(self, browser_id: str) -> bytes:
         return hmac.new(self._key, b"login " + browser_id.encode(), hashlib.sha256).digest()
+
+
+def form_key(key: bytes, cookie: str) -> str:
+    """Return the key of the forms of a browser."""
+    return hmac.new(key, cookie.encode(), hashlib.sha256).hexdigest()
 
 
 def new_browser_id() -> str:

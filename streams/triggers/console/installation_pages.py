@@ -13,9 +13,7 @@ from starlette.responses import Response
 
 from triggers.client.dead_letters import StoredLetter
 from triggers.console.gate import PageRoute
-from triggers.console.installation import InstallationReader
 from triggers.console.letter_search import ANY, STATES, letter_search_of
-from triggers.console.overview import OverviewReader
 from triggers.console.parameters import number_of
 from triggers.console.questions import Questions
 from triggers.console.rendering import Renderer
@@ -23,6 +21,8 @@ from triggers.console.search_form import FIELDS, SearchForm, search_form_of
 from triggers.console.visit import Visit
 from triggers.core.statuses import Status
 from triggers.errors import CallError, NotFound
+from triggers.overview.installation import InstallationReader
+from triggers.overview.reader import OverviewReader
 
 _FIRST_SESSIONS: Final = 20
 _SEARCH_PATIENCE_S: Final = 2.0

@@ -13,13 +13,13 @@ from starlette.responses import Response
 from triggers.analysis.graph.rules import picture_of_rules
 from triggers.analysis.graph.svg import svg
 from triggers.console.gate import PageRoute
-from triggers.console.installation import InstallationReader
 from triggers.console.parameters import number_of
 from triggers.console.rendering import Renderer
 from triggers.console.visit import Visit
 from triggers.core.config import compile_plan, validate_configuration
 from triggers.core.events import RulesPublished
 from triggers.errors import InvalidConfiguration, NotFound
+from triggers.overview.installation import InstallationReader
 
 _MAX_VERSION: Final = 2**31 - 1
 _CONTEXT: Final = 3

@@ -21,7 +21,6 @@ from triggers.api.services import Services
 from triggers.console.access import Access
 from triggers.console.api import Api
 from triggers.console.gate import Gate, PageRoute
-from triggers.console.installation import InstallationReader
 from triggers.console.installation_pages import InstallationPages
 from triggers.console.job_pages import JobActions, JobPages
 from triggers.console.letter_actions import LetterActions
@@ -34,6 +33,7 @@ from triggers.console.session_actions import SessionActions
 from triggers.console.sources import Source
 from triggers.console.visit import Visit
 from triggers.jobs.job_log import JobLog
+from triggers.overview.installation import InstallationReader
 from triggers.settings import Settings
 from triggers.telemetry.catalogue import Process
 from triggers.telemetry.exposition import new_registry, serve_metrics

@@ -11,10 +11,12 @@ from tests.support.console_client import ConsoleClient, console, form_key_of
 from tests.support.console_log import log_events
 from tests.support.html_text import HtmlText
 
+from triggers.api.authentication import Authentication
 from triggers.api.identity import Scope
 from triggers.api.tokens import TokenFile, make_token, token_line
 from triggers.console import FileSource
-from triggers.console.browser_sessions import LIFE_S, BrowserSessions
+from triggers.console.browser_sessions import LIFE_S, BrowserSessions, Logins
+from triggers.console.signed_logins import SignedLogins
 
 TOKENS = {scope: make_token() for scope in Scope}
 FOREIGN = "http://evil.example"
@@ -222,12 +224,18 @@ async def test_headers_restrict_what_a_page_may_do(client: ConsoleClient, host: 
     assert headers["cache-control"] == "no-store"
 
 
-def test_a_log_in_ends_after_half_a_day() -> None:
-    now = [0.0]
-    sessions = BrowserSessions(lambda: now[0])
-    browser = sessions.begin("token")
-    assert sessions.token_of(browser) == "token"
+@pytest.mark.parametrize("is_signed", [False, True])
+async def test_a_log_in_ends_after_half_a_day(tokens: TokenFile, *, is_signed: bool) -> None:
+    now = [1_000.0]
+    authentication = Authentication([tokens])
+    logins: Logins = BrowserSessions(authentication, lambda: now[0])
+    if is_signed:
+        logins = SignedLogins(authentication, b"s" * 32, lambda: now[0])
+    principal = await authentication.identify(TOKENS[Scope.READ])
+    assert principal is not None
+    cookie = logins.begin(TOKENS[Scope.READ], principal)
+    assert await logins.principal_of(cookie) == principal
 
-    now[0] = LIFE_S + 1
+    now[0] += LIFE_S + 1
 
-    assert sessions.token_of(browser) is None
+    assert await logins.principal_of(cookie) is None

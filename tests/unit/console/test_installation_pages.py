@@ -16,10 +16,10 @@ from tests.support.html_text import HtmlText
 from tests.support.indexed_rows import IndexedRows
 from tests.support.running_installation import HOSTILE, RunningInstallation, shop, shop_letters
 
-from triggers.console import FileSource, InstallationReader
-from triggers.console.installation import Lag
-from triggers.console.remembered import RememberedAnswer
+from triggers.console import FileSource
 from triggers.errors import BrokerUnavailable
+from triggers.overview.installation import InstallationReader, Lag
+from triggers.overview.remembered import RememberedAnswer
 from triggers.queries import MissingPartition
 
 AWAY = [MissingPartition(1, "no worker owns it"), MissingPartition(4, "it moves <b>now</b>")]
