@@ -13,6 +13,7 @@ from starlette.responses import Response
 from triggers.analysis.backtest.change_words import change_details, change_words, remark_lines, sign_of
 from triggers.analysis.times import length_of_time, moment, time_ago
 from triggers.analysis.view_changes import value_words
+from triggers.client.letter_query import LetterQuery
 from triggers.console.access import FORM_KEY
 from triggers.console.job_forms import job_url
 from triggers.console.parameters import text_of
@@ -86,9 +87,9 @@ def _text(data: bytes | None, longest: int | None = None) -> str:
     return "" if data is None else data.decode(errors="backslashreplace")[:longest]
 
 
-def _members(query: SessionQuery) -> dict[str, object]:
+def _members(query: SessionQuery | LetterQuery) -> dict[str, object]:
     """Return what a filter asks for."""
-    asked: dict[str, object] = msgspec.json.decode(query.to_json())
+    asked: dict[str, object] = msgspec.to_builtins(query)
     return asked
 
 
