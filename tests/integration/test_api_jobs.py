@@ -158,3 +158,76 @@ def test_a_job_is_refused_if_more_matches_than_was_counted(clients: dict[str, ht
     response = clients["root"].post("/v1/jobs", json={"action": "delete", "where": {"prefix": "re"}, "max_items": 5})
 
     assert (response.status_code, response.json()["type"].rpartition(":")[2]) == (409, "conflict")
+
+
+def test_open_dead_letters_are_redriven_and_discarded_by_jobs(
+    clients: dict[str, httpx.Client], installation: Settings
+) -> None:
+    jane = clients["jane"]
+    application = Application(installation)
+    for number in range(3):
+        application.fire(f"letter-{number}", {"type": "misspelt"})
+    application.flush()
+    letters = {"prefix": "letter-", "reason": "unknown event"}
+    wait_until(lambda: len(jane.get("/v1/dead-letters", params=letters).json()["dead_letters"]) == 3, "dead letters")
+
+    preview = jane.post("/v1/jobs/preview", json={"action": "redrive", "letters": letters}).json()
+    created = jane.post("/v1/jobs", json={"action": "redrive", "letters": letters})
+
+    assert (preview["items"], preview["letters"], preview["sample"][0]["reason"]) == (3, letters, "unknown event")
+    assert (created.status_code, created.json()["letters"]) == (202, letters)
+    job = finished_job(jane, created.json()["id"])
+    assert job["job"]["counts"]["applied"] == 3
+    assert {each["detail"] for each in job["items"]} == {"redriven"}
+    assert all(each["partition"] is not None for each in job["items"])
+    wait_until(
+        lambda: len(jane.get("/v1/dead-letters", params=letters).json()["dead_letters"]) == 3, "they are bad still"
+    )
+    discarded = jane.post("/v1/jobs", json={"action": "discard", "letters": letters}).json()
+    assert finished_job(jane, discarded["id"])["job"]["counts"]["applied"] == 3
+    assert jane.get("/v1/dead-letters", params=letters).json()["dead_letters"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"action": "redrive", "letters": {}}, "the filter is empty"),
+        ({"action": "discard"}, "the filter is empty"),
+        ({"action": "redrive", "where": {"prefix": "a"}}, "write `letters`"),
+        ({"action": "replay", "letters": {"prefix": "a"}}, "write `where`"),
+        ({"action": "replay", "where": {"prefix": "a"}, "rules": "orders"}, "rules is an option of adopt"),
+        ({"action": "adopt", "where": {}, "rules": "orders"}, "the filter is empty"),
+        ({"action": "redrive", "letters": {"reasons": "x"}}, "unknown field"),
+    ],
+)
+def test_a_filter_that_is_empty_or_about_something_else_is_refused(
+    clients: dict[str, httpx.Client], body: dict[str, object], words: str
+) -> None:
+    refused = clients["jane"].post("/v1/jobs/preview", json=body)
+
+    assert refused.status_code == 400
+    assert words in refused.json()["detail"]
+
+
+def test_sessions_adopt_published_rules_alone_and_by_a_job(clients: dict[str, httpx.Client]) -> None:
+    jane, root = clients["jane"], clients["root"]
+    rules = {"configuration": RULES, "match": ["adopting-*"]}
+    assert root.post("/v1/rules/adopted", json=rules).json()["version"] == 1
+    sessions = [f"/v1/sessions/adopting-{number}" for number in range(4)]
+    for session in sessions:
+        assert root.post(f"{session}/triggers/known", json={}).status_code == 202
+    wait_until(lambda: all(jane.get(each).status_code == 200 for each in sessions), "the sessions are there")
+    later = {"configuration": {"t_send": {"after": ["paid"], "run": "send"}}, "match": ["adopting-*"]}
+    assert root.post("/v1/rules/adopted", json=later).json()["version"] == 2
+
+    one = jane.post("/v1/sessions/adopting-0/rules", json={"rules": "adopted"}, headers={"Idempotency-Key": "adopt-1"})
+    unknown = jane.post("/v1/sessions/adopting-0/rules", json={"rules": "adopted", "version": 9})
+    created = jane.post("/v1/jobs", json={"action": "adopt", "rules": "adopted", "where": {"prefix": "adopting-"}})
+
+    assert (one.status_code, unknown.status_code) == (200, 404)
+    job = finished_job(jane, created.json()["id"])
+    assert (job["job"]["change"]["version"], job["job"]["counts"]["applied"]) == (2, 3)
+    versions = [jane.get(each).json()["rules"]["version"] for each in sessions]
+    assert versions == [2, 2, 2, 2]
+    last = jane.get("/v1/sessions/adopting-0/timeline").json()["events"][-1]
+    assert (last["type"], last["actor"]) == ("adopt", "jane")

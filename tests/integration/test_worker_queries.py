@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
@@ -13,6 +15,7 @@ from tests.support.settled import wait_until_processed
 from tests.support.topic_reader import wait_until
 from tests.support.topic_setup import create_topics
 from tests.support.worker_process import WorkerProcess
+from tests.unit.client.http_server import serving
 
 from triggers.client import SessionReader, SessionSearch
 from triggers.client.publisher import KafkaPublisher
@@ -119,6 +122,44 @@ def test_any_worker_answers_for_the_owner_of_a_session(settings: Settings, worke
     assert (status, session["uid"], session["events"]) == (200, foreign, 1)
     assert offsets == (200, {"partition": written.partition, "offsets": [written.offset], "rules": []})
     assert passed_on == (421, {"error": f"another worker owns partition {written.partition}"})
+
+
+def test_a_relayed_read_reaches_only_the_owner_whatever_address_the_request_names(
+    settings: Settings, worker: WorkerProcess
+) -> None:
+    with serving(lambda _: (200, b"{}")) as elsewhere, WorkerProcess(settings, "w1") as second:
+        wait_until(lambda: bool(worker.partitions() and second.partitions()), "both workers own partitions")
+        foreign = next(u for u in map(str, range(99)) if partition_of(u.encode(), 4) in second.partitions())
+        publish(settings, foreign)
+        wait_until(lambda: worker.session(foreign)[0] == 200, "the event is applied")
+        host = elsewhere.url.removeprefix("http://")
+        answers = [
+            raw_request(worker, target, host)
+            for target in (
+                f"{elsewhere.url}/sessions/{foreign}",
+                f"//{host}/sessions/{foreign}",
+                f"/sessions/{foreign}?after=@{host}",
+                f"/sessions/..%2f..%2f@{host}",
+                f"/sessions/{foreign}%0d%0aHost:%20{host}",
+                f"/sessions/http:%2f%2f{host}%2f",
+            )
+        ]
+
+    assert elsewhere.asked == []
+    assert all(answer.startswith(b"HTTP/1.1 ") for answer in answers)
+    assert not any(b" 500 " in answer.partition(b"\r\n")[0] for answer in answers)
+
+
+def raw_request(worker: WorkerProcess, target: str, host: str) -> bytes:
+    """Sends a request whose target and Host are not those of the worker, as no library would."""
+    assert worker.url is not None
+    address = urlsplit(worker.url)
+    with socket.create_connection((address.hostname or "", address.port or 0), timeout=60) as connection:
+        connection.sendall(f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        answer = b""
+        while chunk := connection.recv(65536):
+            answer += chunk
+    return answer
 
 
 def publish(settings: Settings, uid: str) -> Coordinates:

@@ -66,3 +66,11 @@ def test_other_storages_are_there_without_django() -> None:
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert "StreamStorage" in finished.stdout
+
+
+@pytest.mark.parametrize("module", ["triggers.cli.top", "triggers.cli.status", "triggers.cli.bulk"])
+@pytest.mark.parametrize("absent", ["starlette", "jinja2", "uvicorn"])
+def test_an_operators_commands_need_no_extra_of_the_console_or_the_api(module: str, absent: str) -> None:
+    program = f"import sys; sys.modules[{absent!r}] = None; import {module}"
+
+    subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
