@@ -65,6 +65,8 @@ class Reason(StrEnum):
     """The event is a result, a timer or a deletion, and the session is already deleted."""
     CONFIGURED = "already configured"
     """The event brings default rules, and the session already has rules."""
+    HAS_RULES = "already has these rules"
+    """An operator asked for a version of published rules that the session has."""
     NOT_ACCEPTED = "no leaf accepts it"
     """Edition 2: the `when` of every leaf with the trigger is false, or a value cannot be evaluated."""
     NOT_TAKEN = "no instance takes it"

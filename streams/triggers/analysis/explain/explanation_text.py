@@ -46,6 +46,7 @@ _WHY = {
     Reason.NO_TIMER: "nothing waits for this timer any more ({detail})",
     Reason.GONE: "the session is deleted",
     Reason.CONFIGURED: "these are default rules, and the session already has rules",
+    Reason.HAS_RULES: "the session already has this version of the rules",
     Reason.WITHDRAWN: "the result is stale: cancelOn withdrew the attempt ({detail})",
     Reason.NOT_ACCEPTED: "none of its leaves accepts the event",
     Reason.NOT_TAKEN: "no instance takes it ({detail})",

@@ -6,7 +6,7 @@ from triggers.analysis.explain.edition_2_events import NOT_DUE, stale_timer
 from triggers.analysis.explain.explanation import EventRef, Idle, Reason
 from triggers.analysis.explain.trace import Trace
 from triggers.core.commands import Outcome
-from triggers.core.events import ConfigurationUpdated, Event, RulesPublished, TaskEvent, TimerFired
+from triggers.core.events import AdoptionRequested, ConfigurationUpdated, Event, RulesPublished, TaskEvent, TimerFired
 from triggers.core.plan import Rule
 from triggers.core.state.instance import Instance
 from triggers.core.statuses import CANCELLED, Status
@@ -38,6 +38,8 @@ def why_nothing(trace: Trace, event: Event, outcome: Outcome, stale: Idle | None
         case Outcome.STALE:
             return [] if stale is None else [stale]
         case Outcome.UNUSED if not isinstance(event, TimerFired):
+            if isinstance(event, AdoptionRequested):
+                return [Idle(reason=Reason.HAS_RULES)]
             configures = isinstance(event, ConfigurationUpdated | RulesPublished)
             reason = Reason.CONFIGURED if configures else Reason.UNUSED
             return [Idle(reason=reason)]
