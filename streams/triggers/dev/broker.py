@@ -18,6 +18,7 @@ from confluent_kafka.admin import AdminClient
 from triggers.dev import child_process
 from triggers.dev.artifacts import KAFKA_VERSION, kafka_jars, kafka_jars_are_here
 from triggers.dev.broker_files import log4j_properties, server_properties
+from triggers.dev.class_archive import ClassArchive
 from triggers.dev.kafka_storage import format_storage
 from triggers.dev.ports import free_ports
 from triggers.errors import BrokerUnavailable, SettingsError
@@ -84,6 +85,7 @@ class LocalKafka:
         self._format_options, self._loggers = format_options, dict(loggers or {})
         self._home = Path(tempfile.mkdtemp(prefix="triggers-kafka-"))
         self._log = log or self._home / "broker.log"
+        self._classes = ClassArchive(self._home)
         self._kept = data is not None
         self._data = (data or self._home / "data").resolve()
         self.process: subprocess.Popen[bytes] | None = None
@@ -98,7 +100,8 @@ class LocalKafka:
     def launch(self) -> None:
         """Start the broker without waiting: a broker of a cluster answers only when the others run, too."""
         with self._log.open("ab") as log:
-            self.process = child_process.start(self._java("kafka.Kafka", self._properties), output=log)
+            command = self._java(*self._classes.java_options(), "kafka.Kafka", self._properties)
+            self.process = child_process.start(command, output=log)
 
     def wait_until_it_answers(self) -> None:
         """Block until the broker answers. Raises BrokerUnavailable with the end of its log."""
@@ -117,8 +120,9 @@ class LocalKafka:
         return self.process is not None and self.process.poll() is not None
 
     def stop(self) -> None:
-        if self._kept and self.process is not None:
-            child_process.stop(self.process, _STOP_S)  # so that the next start has nothing to recover
+        if self.process is not None and (self._kept or self._classes.is_missing()):
+            child_process.stop(self.process, _STOP_S)  # so that the next start has nothing to recover and loads faster
+            self._classes.keep()
         self.kill()
         shutil.rmtree(self._home, ignore_errors=True)
 
