@@ -8,6 +8,7 @@ from contextlib import suppress
 import pytest
 from click.testing import CliRunner
 from confluent_kafka import Producer
+from tests.support.topic_reader import wait_until
 
 from triggers.cli import main
 from triggers.cli.program import EXIT_CODES
@@ -94,12 +95,15 @@ def test_a_redriven_record_is_the_original_byte_for_byte_and_counts_its_redrives
 
     redriven = letters.redrive(letters.read_newest())
 
-    starts = dict.fromkeys(range(settings.partitions), 0)
-    messages = read_range(settings, Topology(settings.namespace).events, starts)
-    records = {m.key(): (m.partition(), m.value(), m.headers()) for m in messages}
+    def records() -> dict[bytes | None, object]:
+        starts = dict.fromkeys(range(settings.partitions), 0)
+        messages = read_range(settings, Topology(settings.namespace).events, starts)
+        return {m.key(): (m.partition(), m.value(), m.headers()) for m in messages}
+
     first_headers = [("h", b"\0"), ("h", None), ("triggers-of-an-app", b"3"), (REDRIVES, b"1")]
     assert [stored.letter for stored in redriven] == [letter, again]
-    assert records == {
+    wait_until(lambda: len(records()) == 2, "readers see the committed transaction, which the broker tells them later")
+    assert records() == {
         b"session \xff": (partition_of(b"session \xff", settings.partitions), b"\xff{", first_headers),
         b"s": (partition_of(b"s", settings.partitions), b"", [("h", b"\0"), (REDRIVES, b"2")]),
     }
