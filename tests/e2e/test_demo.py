@@ -10,7 +10,8 @@ from urllib.request import urlopen
 import pytest
 from confluent_kafka.admin import AdminClient
 from tests.support.left_processes import find_processes, make_mark
-from tests.support.program import Program, environment, run
+from tests.support.program import environment, run
+from tests.support.stack_program import StackProgram
 from tests.support.topic_reader import wait_until
 
 from triggers.settings import Settings
@@ -45,7 +46,7 @@ def test_a_worker_killed_during_the_demo_loses_and_repeats_nothing(settings: Set
 
 def test_the_demo_stays_with_failed_sessions_to_look_at(settings: Settings, tmp_path: Path) -> None:
     env = environment(settings)
-    with Program(tmp_path, "demo", "--sessions", "3", "--broker", settings.brokers, "--stay", env=env) as demo:
+    with StackProgram(tmp_path, "demo", "--sessions", "3", "--broker", settings.brokers, "--stay", env=env) as demo:
         demo.wait_for("Press Ctrl-C", timeout_s=250)
         (url,) = re.findall(r"Console: (http://127\.0\.0\.1:\d+)", demo.text)
         failed = f"{url}/sessions?status=failed"
@@ -61,7 +62,9 @@ def test_ctrl_c_during_the_demo_leaves_nothing_behind(settings: Settings, tmp_pa
     mark = make_mark()
     env = environment(settings, TMPDIR=str(temporary), **mark)
 
-    with Program(tmp_path, "demo", "--broker", settings.brokers, "--keep", str(tmp_path / "kept"), env=env) as demo:
+    with StackProgram(
+        tmp_path, "demo", "--broker", settings.brokers, "--keep", str(tmp_path / "kept"), env=env
+    ) as demo:
         wait_until(lambda: len(list(find_processes(mark))) > 5, "the stack is running")
         assert demo.interrupt() == 130
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from tests.support.left_processes import find_processes, make_mark
-from tests.support.program import Program, environment
+from tests.support.program import environment
+from tests.support.stack_program import StackProgram
 from tests.support.topic_reader import wait_until
 
 pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("broker"), pytest.mark.timeout(300)]
@@ -28,7 +29,9 @@ def test_the_stack_serves_the_command_line_and_is_gone_after_ctrl_c(tmp_path: Pa
     rules.write_text(json.dumps({}))
     mark = make_mark()
 
-    with Program(tmp_path, "dev", "--rules", str(rules), env=environment(None, TMPDIR=str(temporary), **mark)) as dev:
+    with StackProgram(
+        tmp_path, "dev", "--rules", str(rules), env=environment(None, TMPDIR=str(temporary), **mark)
+    ) as dev:
         dev.wait_for("press Ctrl-C to stop everything")
         address = _told(dev.text)
         dev.wait_for("Published version 1 of the rules 'rules'")
@@ -53,7 +56,7 @@ def test_the_stack_serves_the_command_line_and_is_gone_after_ctrl_c(tmp_path: Pa
 def test_a_stack_that_is_killed_takes_its_processes_with_it(tmp_path: Path) -> None:
     mark = make_mark()
 
-    with Program(tmp_path, "dev", "--celery-workers", "0", env=environment(None, **mark)) as dev:
+    with StackProgram(tmp_path, "dev", "--celery-workers", "0", env=environment(None, **mark)) as dev:
         dev.wait_for("press Ctrl-C to stop everything")
         assert len(list(find_processes(mark))) >= 3, "the program itself, a broker and a worker"
         dev.end(signal.SIGKILL)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from tests.support.left_processes import find_processes, make_mark
-from tests.support.program import Program, environment
+from tests.support.program import environment
+from tests.support.stack_program import StackProgram
 from tests.support.topic_reader import wait_until
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
@@ -34,7 +35,7 @@ def test_the_page_leads_to_a_flow_of_ones_own(tmp_path: Path, monkeypatch: pytes
     program, *arguments = dev_command.split()
     assert program == "triggers"
 
-    with Program(tmp_path, *arguments, env=environment(None, **mark)) as dev:
+    with StackProgram(tmp_path, *arguments, env=environment(None, **mark)) as dev:
         dev.wait_for("press Ctrl-C to stop everything", timeout_s=400)  # the first start downloads Kafka
         [brokers] = re.findall(r"triggers --brokers (\S+) --namespace", dev.text)
         there = programs | {"TRIGGERS_BROKERS": brokers}

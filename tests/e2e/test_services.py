@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 from tests.support.celery_process import CeleryProcess
 from tests.support.left_processes import find_processes, make_mark
-from tests.support.program import Program, environment, run, run_json
+from tests.support.program import environment, run, run_json
 from tests.support.redis_server import RedisServer
+from tests.support.stack_program import StackProgram
 from tests.support.topic_reader import wait_until
 from tests.support.worker_process import WorkerProcess
 
@@ -80,7 +81,7 @@ def test_two_commands_run_two_services_and_a_shop_in_node(tmp_path: Path, monkey
     assert (change_folder, program.split()[0]) == ("cd examples", "triggers")
     mark = make_mark()
 
-    with Program(tmp_path, *program.split()[1:], env=environment(None, **mark)) as dev:
+    with StackProgram(tmp_path, *program.split()[1:], env=environment(None, **mark)) as dev:
         dev.wait_for("press Ctrl-C to stop everything", timeout_s=250)
         dev.wait_for("Published version 1 of the rules 'rules'")
         [brokers] = re.findall(r"triggers --brokers (\S+) --namespace", dev.text)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-from contextlib import suppress
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tests.support.connection import connection_variables
 from tests.support.topic_reader import PATIENCE_S, wait_until
+from tests.support.warm_start import WARM, become_module
 
 from triggers.settings import Settings
 
@@ -23,7 +22,10 @@ _ROOT = Path(__file__).parents[2]
 
 
 class CeleryProcess:
-    """A process `python -m …` with the settings in its environment. `with` starts it and kills it at the end."""
+    """A process `python -m …` with the settings in its environment. `with` starts it and kills it at the end.
+
+    It is forked from a process that has imported Celery.
+    """
 
     def __init__(self, settings: Settings, name: str, *arguments: str, **environment: str) -> None:
         self.folder = Path(settings.data_dir)
@@ -32,7 +34,7 @@ class CeleryProcess:
         self.notes_file = self.folder / "notes"
         self._arguments = arguments
         self._environment = _environment(settings) | {"TEST_NOTES": str(self.notes_file)} | environment
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: BaseProcess | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -45,23 +47,18 @@ class CeleryProcess:
 
     @property
     def running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        return self._process is not None and self._process.exitcode is None
 
     @property
     def pid(self) -> int:
         assert self._process is not None
+        assert self._process.pid is not None
         return self._process.pid
 
     def start(self) -> None:
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", *self._arguments],
-                env=self._environment,
-                cwd=_ROOT,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        self.log.touch()
+        self._process = WARM.Process(target=become_module, args=(self._arguments, self._environment, _ROOT, self.log))
+        self._process.start()
 
     def signal(self, number: int) -> None:
         os.kill(self.pid, number)
@@ -70,9 +67,11 @@ class CeleryProcess:
         """Sends SIGKILL to the process and all of its children. Idempotent."""
         if self._process is None:
             return
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            self._process.kill()  # it has just started and has no group yet
+        self._process.join()
 
     def terminate(self, timeout_s: float = PATIENCE_S) -> int:
         """Sends SIGTERM, waits for the end and returns the exit code."""
@@ -82,10 +81,10 @@ class CeleryProcess:
     def join(self, timeout_s: float = PATIENCE_S) -> int:
         """Waits for the end and returns the exit code."""
         assert self._process is not None
-        try:
-            return self._process.wait(timeout_s)
-        except subprocess.TimeoutExpired as error:
-            raise AssertionError(f"does not end; {self.log}:\n{self.log_text()[-3000:]}") from error
+        self._process.join(timeout_s)
+        code = self._process.exitcode
+        assert code is not None, f"does not end; {self.log}:\n{self.log_text()[-3000:]}"
+        return code
 
     def wait_ready(self, timeout_s: float = PATIENCE_S) -> None:
         wait_until(lambda: "commands from" in self.log_text() or not self.running, f"ready; see {self.log}", timeout_s)
@@ -120,4 +119,4 @@ def _environment(settings: Settings) -> dict[str, str]:
         "TRIGGERS_CELERY_PREFETCH": str(settings.celery_prefetch),
     }
     clean = {key: value for key, value in os.environ.items() if not key.startswith(FOREIGN)}
-    return clean | variables | {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore"}
+    return clean | variables | {"PYTHONWARNINGS": "ignore"}

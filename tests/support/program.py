@@ -9,13 +9,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from tests.support.connection import connection_variables
-from tests.support.topic_reader import wait_until
-from tests.support.warm_start import WARM
+from tests.support.topic_reader import PATIENCE_S, wait_until
+from tests.support.warm_start import WARM, become_module
 
 from triggers.cli import main
 from triggers.settings import Settings
@@ -84,30 +85,28 @@ def run_json(settings: Settings, *arguments: str) -> Any:  # noqa: ANN401  # JSO
     return json.loads(done.stdout)
 
 
-_IN_THE_BACKGROUND = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
-"""Starts a command as a script starts background jobs: with SIGINT ignored. Ctrl-C must end it nevertheless."""
-
-
 class Program:
-    """A run that the test watches and ends. `with` starts it and at the end kills it, but not its children."""
+    """A run that the test watches and ends. `with` starts it and at the end kills it, but not its children.
+
+    It is forked like `Run`. A subclass starts a process in another way.
+    """
 
     def __init__(self, folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> None:
-        self._command = [*_IN_THE_BACKGROUND, sys.executable, "-m", "triggers.cli", *arguments]
+        self._arguments = arguments
         self._env = dict(env) if env is not None else environment()
         self._log = folder / "program.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: BaseProcess | None = None
 
     def __enter__(self) -> Self:
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(self._command, env=self._env, stdout=log, stderr=log)
+        self._log.write_bytes(b"")
+        self._start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait()
+        self._send(signal.SIGKILL)
+        self._wait(PATIENCE_S)
 
     @property
     def text(self) -> str:
@@ -125,9 +124,34 @@ class Program:
 
     def end(self, number: int, timeout_s: float = 90) -> int:
         """Sends a signal, waits for the end and returns the exit code."""
-        assert self._process is not None
-        self._process.send_signal(number)
-        return self._process.wait(timeout_s)
+        self._send(number)
+        code = self._wait(timeout_s)
+        assert code is not None, f"does not end after signal {number}: {self.text[-3000:]}"
+        return code
 
     def _ended(self) -> bool:
-        return self._process is not None and self._process.poll() is not None
+        return self._wait(0) is not None
+
+    def _start(self) -> None:
+        arguments = ("triggers.cli", *self._arguments)
+        self._process = WARM.Process(target=_live_in_the_background, args=(arguments, self._env, Path.cwd(), self._log))
+        self._process.start()
+
+    def _send(self, number: int) -> None:
+        """Sends a signal, unless the program has ended."""
+        assert self._process is not None
+        assert self._process.pid is not None
+        if not self._ended():
+            os.kill(self._process.pid, number)
+
+    def _wait(self, timeout_s: float) -> int | None:
+        """Returns the exit code, or None if the program does not end in time."""
+        assert self._process is not None
+        self._process.join(timeout_s)
+        return self._process.exitcode
+
+
+def _live_in_the_background(arguments: Sequence[str], variables: Mapping[str, str], folder: Path, log: Path) -> None:
+    """Becomes the program as a script starts background jobs: with SIGINT ignored. Ctrl-C must end it nevertheless."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    become_module(arguments, variables, folder, log)
