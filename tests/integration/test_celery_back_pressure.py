@@ -29,7 +29,9 @@ def reader(settings: Settings) -> Iterator[Reader]:
     create_topics(settings)
     careful = msgspec.structs.replace(settings, celery_prefetch=PREFETCH)
     screening = Screening(ResultPublisher(careful), tasks=None)
-    reader = Reader(careful, screening, capacity=4, wake=lambda: None, on_death=lambda: None)
+    reader = Reader(
+        careful, screening, capacity=4, wake=lambda: None, await_results=lambda: None, on_death=lambda: None
+    )
     yield reader
     reader.request_stop()
     reader.join(30)

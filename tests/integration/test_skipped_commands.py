@@ -37,7 +37,9 @@ class Commands:
         self.done: list[str] = []
         self.died = threading.Event()
         screening = Screening(ResultPublisher(settings), tasks=None)
-        self.reader = Reader(settings, screening, capacity=4, wake=lambda: None, on_death=self.died.set)
+        self.reader = Reader(
+            settings, screening, capacity=4, wake=lambda: None, await_results=lambda: None, on_death=self.died.set
+        )
 
     def run(self, until: Callable[[], bool]) -> list[str]:
         """Runs commands until a condition holds and returns their ids in order."""

@@ -38,13 +38,13 @@ fire paid [triggers-cli]
 fire packed [triggers-cli]
   decide packed [triggers-worker]
     issue {TASKS}.traced [triggers-worker] -> linked to fire paid
+      decide running [triggers-worker]
       run {TASKS}.traced [triggers-celery]
-        decide running [triggers-worker]
         report finished [triggers-celery]
           decide finished [triggers-worker]
             issue {TASKS}.quick [triggers-worker] -> linked to fire paid
+              decide running [triggers-worker]
               run {TASKS}.quick [triggers-celery]
-                decide running [triggers-worker]
                 report finished [triggers-celery]
                   decide finished [triggers-worker]
         the task's own work [triggers-celery]"""
@@ -97,7 +97,8 @@ def test_a_session_is_traced_from_its_fires_to_the_tasks_and_into_the_cascade(se
         configure(settings)
         fire(settings, "paid", endpoint.variables)
         fire(settings, "packed", endpoint.variables)
-        endpoint.wait_for("decide finished", 2)
+        for name in ("decide finished", "report finished", "decide running"):
+            endpoint.wait_for(name, 2)
 
     assert endpoint.tree() == TREE
     first, second = endpoint.named("fire paid")[0].trace_id, endpoint.named("fire packed")[0].trace_id

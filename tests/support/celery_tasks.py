@@ -28,6 +28,8 @@ app.conf.update(
 )
 if os.environ.get("TEST_BROKER_URL"):
     app.conf.broker_url = os.environ["TEST_BROKER_URL"]
+if os.environ.get("TEST_RESULT_BACKEND"):
+    app.conf.result_backend = os.environ["TEST_RESULT_BACKEND"]
 install(app, consume=not os.environ.get("TEST_DISPATCHED"))
 
 

@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
@@ -15,10 +15,14 @@ from celery import bootsteps, signals
 from celery.exceptions import WorkerShutdown
 from celery.worker import state
 
+from triggers.celery.batching_publisher import BatchingPublisher
 from triggers.celery.brokers import check_worker_broker
-from triggers.celery.command_request import CommandRequest, request_for
+from triggers.celery.command_request import CommandRequest
 from triggers.celery.command_source import CommandInHand
+from triggers.celery.early_reports import receive_early_reports
 from triggers.celery.reader import Reader
+from triggers.celery.reports import Report
+from triggers.celery.request_making import request_for
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.celery.routing import routing_check
 from triggers.celery.screening import Screening
@@ -36,6 +40,8 @@ EXIT_READER_DIED: Final = 74
 """Exit code of a worker whose reader died (`os.EX_IOERR`)."""
 EXIT_WRONG_SETTINGS: Final = 2
 _HANDOVER_S: Final = 30.0
+_REVOKED_S: Final = 1.0
+"""Maximum wait for results on their way before partitions are revoked. Otherwise their commands would be repeated."""
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +58,7 @@ class CommandStep(bootsteps.StartStopStep):
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
     publisher: ResultPublisher
-    """Publishes results and dead letters. `install()` sets it in a subclass."""
+    """Publishes dead letters, and failures of commands that cannot run. `install()` sets it in a subclass."""
     queues: ClassVar[tuple[Queue, ...]] = (None,)
     """The queues whose commands the worker takes. `install()` sets them in a subclass."""
 
@@ -63,7 +69,10 @@ class CommandStep(bootsteps.StartStopStep):
         self._names = Topology(self.publisher.settings.namespace)
         self._readers: deque[Reader] = deque()
         """The readers. The next one in turn is first, so that no queue waits until another one is empty."""
+        self._results = BatchingPublisher(self.publisher.settings, self._stop_worker)
         self._running: dict[CommandInHand, _Running] = {}
+        self._is_held_back = False
+        """True if no further command begins until Kafka has more of the results."""
         self._wake_reader, self._wake_writer = -1, -1
         self._metrics: RunMetrics | None = None
         self._close_metrics: Callable[[], None] = lambda: None
@@ -75,6 +84,7 @@ class CommandStep(bootsteps.StartStopStep):
             self._start_readers(consumer)
         else:
             self._return_unstarted(in_pool=consumer.pool.uses_semaphore)
+        receive_early_reports(consumer.pool, self._report_early)
         self._wake()
 
     def register_with_event_loop(self, _consumer: Any, hub: Any) -> None:
@@ -87,8 +97,13 @@ class CommandStep(bootsteps.StartStopStep):
             reader.drain()
 
     def shutdown(self, _consumer: Any) -> None:
-        """Called when the pool has drained. Commits what is settled and leaves the groups. Blocks for at most 30 s."""
+        """Called when the pool has drained. Waits for results, commits what is settled and leaves the groups.
+
+        Blocks for at most 30 s.
+        """
         deadline = time.monotonic() + _HANDOVER_S
+        if self._readers:
+            self._results.close(_HANDOVER_S / 2)
         for reader in self._readers:
             reader.request_stop()
         for reader in self._readers:
@@ -119,12 +134,14 @@ class CommandStep(bootsteps.StartStopStep):
         os.set_blocking(self._wake_reader, False)
         os.set_blocking(self._wake_writer, False)
         settings, check = self.publisher.settings, routing_check(consumer.app)
+        self._results.start()
         for queue in self.queues:
             reader = Reader(
                 settings,
                 Screening(self.publisher, consumer.app.tasks, self.queues, check),
                 self._capacity(),
                 wake=self._wake,
+                await_results=partial(self._results.wait_until_delivered, _REVOKED_S),
                 on_death=self._stop_worker,
                 queue=queue,
                 readers=len(self.queues),
@@ -161,9 +178,17 @@ class CommandStep(bootsteps.StartStopStep):
         for reader in self._readers:
             while cancellation := reader.take_cancellation():
                 self._cancel(cancellation)
-        while len(self._running) < self._capacity() and (found := self._next_command()):
+        while self._has_room() and (found := self._next_command()):
             self._run_command(*found)
             state.maybe_shutdown()
+
+    def _has_room(self) -> bool:
+        """Returns whether another command may begin. The flag is set first, so that no delivery is overlooked."""
+        self._is_held_back = True
+        if not self._results.has_room:
+            return False
+        self._is_held_back = False
+        return len(self._running) < self._capacity()
 
     def _next_command(self) -> tuple[Reader, CommandInHand] | None:
         """Takes a command of the next queue that has one."""
@@ -179,8 +204,15 @@ class CommandStep(bootsteps.StartStopStep):
             reader.settle(command)
             return
         topic = self._names.commands_of(reader.queue)
-        on_reported = partial(self._on_reported, reader)
-        request = request_for(command, topic, self._consumer, self.publisher, on_reported, metrics=self._metrics)
+        request = request_for(
+            command,
+            topic,
+            self._consumer,
+            self._results,
+            on_ended=self._on_ended,
+            on_reported=partial(self._on_reported, reader),
+            metrics=self._metrics,
+        )
         self._running[command] = _Running(reader, request)
         request.announce_received()
         signals.task_received.send(sender=self._consumer, request=request)
@@ -203,8 +235,19 @@ class CommandStep(bootsteps.StartStopStep):
             on_task_message(request)
         self._consumer.on_task_request(request)
 
-    def _on_reported(self, reader: Reader, command: CommandInHand) -> None:
-        """Called when a command's outcome is on Kafka, in any thread of the pool."""
+    def _report_early(self, task_id: str, reports: Sequence[Report]) -> None:
+        """Called when a run has a result that its child has not returned yet."""
+        for running in list(self._running.values()):
+            if running.request.id == task_id:
+                running.request.report_early(reports)
+
+    def _on_ended(self, command: CommandInHand) -> None:
+        """Called when Celery is done with a command, in any thread of the pool."""
         self._running.pop(command, None)
-        reader.settle(command)
         self._wake()
+
+    def _on_reported(self, reader: Reader, command: CommandInHand) -> None:
+        """Called when a command's outcome is on Kafka, in any thread."""
+        reader.settle(command)
+        if self._is_held_back:
+            self._wake()

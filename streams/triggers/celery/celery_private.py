@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any, Final
 
 import celery
+from billiard import pool
 from billiard.einfo import ExceptionInfo, ExceptionWithTraceback
 from celery import bootsteps
 from celery.app import autoretry, trace
@@ -59,6 +60,8 @@ _NAMES: Final[dict[type | ModuleType, tuple[str, ...]]] = {
     trace: ("build_tracer", "fast_trace_task", "trace_task_ret", "_install_stack_protection"),
     loops: ("asynloop",),
     Consumer: ("register_with_event_loop", "on_close", "bucket_for_task", "_limit_task"),
+    pool.Worker: ("contribute_to_object",),  # gives a child's process the pipe of its outcomes, `outq`
+    pool: ("ResultHandler", "SIG_SOFT_TIMEOUT"),  # `state_handlers` of the former receive what comes through the pipe
     Queues: ("_consume_from",),  # None unless -Q or -X is given
     Hub: ("add_reader",),
     bootsteps: ("StartStopStep",),
@@ -110,9 +113,9 @@ def info_of(error: BaseException) -> ExceptionInfo:
         return ExceptionInfo()
 
 
-def can_terminate(pool: Any) -> bool:
+def can_terminate(task_pool: Any) -> bool:
     """Returns whether a pool can end a task that runs."""
-    return getattr(pool.terminate_job, "__func__", None) is not BasePool.terminate_job
+    return getattr(task_pool.terminate_job, "__func__", None) is not BasePool.terminate_job
 
 
 def _name(owner: type | ModuleType) -> str:

@@ -1,12 +1,11 @@
-"""`CommandRequest`: Celery's request for a command from Kafka. It settles the command when the outcome is on Kafka."""
+"""`CommandRequest`: Celery's request for a command from Kafka. It publishes the outcome, then settles the command."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from billiard.common import TERM_SIGNAME
@@ -15,19 +14,22 @@ from billiard.exceptions import Terminated, TimeLimitExceeded, WorkerLostError
 from celery import signals
 from celery.exceptions import Reject, TaskRevokedError
 from celery.platforms import signals as process_signals
-from celery.utils.imports import symbol_by_name
 from celery.worker import state
 from celery.worker.request import Request
 
+from triggers.celery.batching_publisher import BatchingPublisher
 from triggers.celery.celery_private import can_terminate, exception_of, info_of
 from triggers.celery.command_headers import command_name
-from triggers.celery.command_message import CommandMessage, message_of
+from triggers.celery.command_message import CommandMessage
 from triggers.celery.command_source import CommandInHand
 from triggers.celery.command_traces import command_trace
-from triggers.celery.command_tracing import ESCAPED, TracedPool
-from triggers.celery.result_publisher import ResultPublisher
+from triggers.celery.command_tracing import TracedPool
+from triggers.celery.latch import Latch
+from triggers.celery.outcomes import ESCAPED, Outcome, unpack_info
+from triggers.celery.reports import Report, encode_report, keep_reports
 from triggers.core.events import with_trace
-from triggers.results.result_events import failed_event
+from triggers.errors import TriggersError
+from triggers.results.result_events import CommandName, failed_event, started_event
 
 if TYPE_CHECKING:
     from triggers.celery.run_metrics import RunMetrics
@@ -38,14 +40,15 @@ log = logging.getLogger(__name__)
 class CommandRequest(Request):
     """A request that settles a command instead of acknowledging a message. The task's `acks_late` has no effect.
 
-    The command is settled once, after its outcome is on Kafka. A command that a shutdown interrupts is not settled, so
-    another worker runs it again. Failures that Celery detects in the worker itself, such as a lost child or a hard time
-    limit, are reported once, too.
+    The pool returns the reports of a run with its outcome. The command is settled once, after they are on Kafka. A
+    command that a shutdown interrupts is not settled, so another worker runs it again. Failures that Celery detects in
+    the worker itself, such as a lost child or a hard time limit, are reported once, too.
     """
 
     is_submitted = False
     """True once the pool has it. Until then, Celery's rate limit may hold it back."""
-    is_reported = False
+    is_ended = False
+    """True once the outcome is passed to the publisher. Later outcomes are ignored."""
     is_returned = False
     _is_rejected = False
     _has_stored_success = False
@@ -55,13 +58,23 @@ class CommandRequest(Request):
         message: CommandMessage,
         *,
         command: CommandInHand,
-        publisher: ResultPublisher,
+        publisher: BatchingPublisher,
+        on_ended: Callable[[CommandInHand], None],
         on_reported: Callable[[CommandInHand], None],
         metrics: RunMetrics | None = None,
         **options: Any,
     ) -> None:
-        """Calls `on_reported` once, in any thread of the pool, when the outcome is on Kafka. `options` are Celery's."""
-        self.command, self._publisher, self._on_reported = command, publisher, on_reported
+        """Calls `on_ended` once when Celery is done with the command, and `on_reported` when the outcome is on Kafka.
+
+        Both are called in any thread. `options` are Celery's.
+        """
+        self.command, self._publisher = command, publisher
+        self._on_ended, self._on_reported = on_ended, on_reported
+        self._reports: Sequence[Report] = ()
+        """The reports of the run."""
+        self._latch: Latch | None = None
+        """Opens when the run has ended and early reports are on Kafka."""
+        self._run_seconds: float | None = None
         self._metrics = metrics
         self._error: BaseException | None = None
         self._began_at: float | None = None
@@ -120,42 +133,53 @@ class CommandRequest(Request):
 
     def on_accepted(self, pid: int, time_accepted: float) -> None:
         """Called when a slot of the pool begins the run, with its `time.monotonic()`."""
+        if self.id not in state.revoked:
+            started = with_trace(started_event(self._name), command_trace(self.request_dict))
+            self._publisher.announce_start(encode_report(self._name, started))
         super().on_accepted(pid, time_accepted)
         self._began_at = time_accepted
         if self._metrics is not None and self.time_start:
             self._metrics.record_start(self.command, self.time_start)
 
-    def on_success(self, outcome: Any, **options: Any) -> Any:
-        """Called when the pool has an outcome, also a failure. The child has already reported it."""
+    def report_early(self, reports: Sequence[Report]) -> None:
+        """Publishes the reports of a run that has not ended, because its result is stored in the result backend."""
+        if self.is_ended or self._reports:
+            return
+        self._reports, self._latch = reports, Latch(2, self._on_delivered)
+        self._publisher.publish(reports, self._latch.count_down)
+
+    def on_success(self, outcome: Outcome | ExceptionInfo, **options: Any) -> Any:
+        """Called when the pool has an outcome, also a failure, with the reports of the run."""
         if isinstance(outcome, ExceptionInfo):  # sys.exit in a pool without processes
             return self.on_failure(outcome)
-        if outcome[0]:
-            return self.on_failure(outcome[1], return_ok=outcome[0] != ESCAPED)
+        self._reports = self._reports or outcome.reports
+        if isinstance(outcome.value, bytes):
+            return self.on_failure(unpack_info(outcome.value), return_ok=outcome.code != ESCAPED)
         try:
-            return super().on_success(outcome, **options)
+            return super().on_success((outcome.code, outcome.value, outcome.runtime), **options)
         finally:
-            self._settle_once()
+            self._end(self._reports or [self._failure(Unreported(f"{self.id} succeeded without a report"))])
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
         """Reports a failure. A child that died in a shutdown is not a failure."""
         self._error = error = exception_of(exc_info)
-        if self.is_reported or (self._is_stopping() and isinstance(error, WorkerLostError | Terminated | SystemExit)):
+        if self.is_ended or (self._is_stopping() and isinstance(error, WorkerLostError | Terminated | SystemExit)):
             return state.task_ready(self)
-        with self._report_failures(error, exc_info.traceback):
+        with self._report_failures(error, exc_info.traceback) as reports:
             if isinstance(error, MemoryError):  # Celery would end the worker
                 return self._memory_error(reported=return_ok)
             handled = super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
             if self._is_rejected and not isinstance(error, Reject):
                 self._fail_rejected(error)
-            elif self._has_stored_success:
-                self._report(error, exc_info.traceback)
+            elif self._has_stored_success or not (reports or isinstance(error, WorkerLostError | SystemExit)):
+                reports.append(self._failure(error, exc_info.traceback))
             return handled
 
     def _success_was_stored(self) -> Any:
         """Celery 5.7 asks for a lost child, and reports nothing if its backend has a success under the task's id.
 
         That may be of a deleted session with the same name, so the loss is reported. If this run has succeeded, its
-        result is on Kafka already, and the failure is stale.
+        result was reported early, and the failure is not published.
         """
         stored = super()._success_was_stored()
         self._has_stored_success = bool(stored)
@@ -179,35 +203,36 @@ class CommandRequest(Request):
         """Reports a hard time limit. Celery calls `on_failure` for it as well."""
         if soft:
             super().on_timeout(soft, timeout)
-        elif not self.is_reported and not state.should_terminate:
+        elif not self.is_ended and not state.should_terminate:
             self._error = TimeLimitExceeded(timeout)
             with self._report_failures(self._error):
                 super().on_timeout(soft, timeout)
 
     def _announce_revoked(self, *reason: Any) -> None:
-        if not self.is_reported:
+        if not self.is_ended:
             self._error = TaskRevokedError(str(reason[0]))
             with self._report_failures(self._error):
                 super()._announce_revoked(*reason)
 
     @contextmanager
-    def _report_failures(self, error: BaseException, info: str | None = None) -> Iterator[None]:
-        """Settles the command after the block, in which Celery sends the signals of a failure.
+    def _report_failures(self, error: BaseException, info: str | None = None) -> Iterator[list[Report]]:
+        """Ends the command after the block, in which Celery sends the signals of a failure.
 
-        Receivers of these signals find the request on the task's stack. If the block raises, because the result backend
-        does not answer, the failure is published without Celery's signals.
+        Receivers of these signals find the request on the task's stack. Their reports are published unless the run has
+        some of its own. If the block raises, because the result backend does not answer, the failure is reported
+        without Celery's signals.
         """
         self.task.request_stack.push(self._context)
         try:
-            yield
+            with keep_reports() as reports:
+                yield reports
         except Exception as failure:
             state.task_ready(self)
-            self._report(error, info)
-            self._settle_once()
+            self._end(self._reports or [self._failure(error, info)])
             if not isinstance(failure, _Unreportable):
                 raise
         else:
-            self._settle_once()
+            self._end(self._reports or reports)
         finally:
             self.task.request_stack.pop()
 
@@ -215,66 +240,43 @@ class CommandRequest(Request):
         flags = (state.should_stop, state.should_terminate)
         return self.is_returned or any(flag is not None and flag is not False for flag in flags)
 
-    def _report(self, error: BaseException, info: str | None) -> None:
-        name = command_name(self.command.command)
-        limit = self._publisher.settings.max_payload_bytes
-        failure = failed_event(name, error, info, max_payload_bytes=limit)
-        self._publisher.publish(name, with_trace(failure, command_trace(self.request_dict)))
+    @property
+    def _name(self) -> CommandName:
+        return command_name(self.command.command)
 
-    def _settle_once(self) -> None:
-        if not self.is_reported:
-            self.is_reported = True
-            self.acknowledged = True
-            if self._metrics is not None:
-                self._metrics.record_end(self.command, self._run_s(), self._error)
-            self._on_reported(self.command)
+    def _failure(self, error: BaseException, info: str | None = None) -> Report:
+        limit = self._publisher.settings.max_payload_bytes
+        failure = failed_event(self._name, error, info, max_payload_bytes=limit)
+        return encode_report(self._name, with_trace(failure, command_trace(self.request_dict)))
+
+    def _end(self, reports: Sequence[Report]) -> None:
+        """Publishes the reports, and settles the command afterwards. Only the first call has an effect."""
+        if self.is_ended:
+            return
+        self.is_ended = True
+        self.acknowledged = True
+        self._on_ended(self.command)
+        self._run_seconds = self._run_s()
+        if self._latch is not None:
+            self._error = None
+            self._latch.count_down()
+        elif reports:
+            self._publisher.publish(reports, self._on_delivered)
+        else:  # Celery's broker has a message that continues the command
+            self._on_delivered()
+
+    def _on_delivered(self) -> None:
+        if self._metrics is not None:
+            self._metrics.record_end(self.command, self._run_seconds, self._error)
+        self._on_reported(self.command)
 
     def _run_s(self) -> float | None:
         return None if self._began_at is None else time.monotonic() - self._began_at
 
 
+class Unreported(TriggersError):
+    """A task has ended without a report, so its result is not known."""
+
+
 class _Unreportable(Exception):
     """Celery cannot report this failure."""
-
-
-def _request_class(task: Any) -> type[CommandRequest]:
-    """Returns the class of a task's requests. If the task has a `Request` class of its own, its methods are kept."""
-    chosen = symbol_by_name(task.Request)
-    return CommandRequest if chosen is Request else _combined_class(chosen)
-
-
-@cache
-def _combined_class(chosen: type[Any]) -> type[CommandRequest]:
-    return type(f"Command{chosen.__name__}", (CommandRequest, chosen), {})
-
-
-def request_for(
-    in_hand: CommandInHand,
-    topic: str,
-    consumer: Any,
-    publisher: ResultPublisher,
-    on_reported: Callable[[CommandInHand], None],
-    *,
-    metrics: RunMetrics | None = None,
-) -> CommandRequest:
-    """Returns the request of a command of a topic. `consumer` is Celery's. `metrics` count its run, unless None.
-
-    The task's `expires` counts from the time of the command's record.
-    """
-    command = in_hand.command
-    task = consumer.app.tasks[command.run]
-    message = message_of(in_hand, task, topic)
-    return _request_class(task)(
-        message,
-        command=in_hand,
-        publisher=publisher,
-        on_reported=on_reported,
-        metrics=metrics,
-        app=consumer.app,
-        hostname=consumer.hostname,
-        eventer=consumer.event_dispatcher,
-        task=task,
-        body=message.body,
-        headers=message.headers,
-        decoded=True,
-    )

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from billiard.einfo import ExceptionInfo
 from celery.app.trace import fast_trace_task, trace_task_ret
 from celery.exceptions import TaskRevokedError
 from celery.worker import state
 
-ESCAPED: Final = 2
-"""Code of an exception that left Celery's tracer. Celery's own codes are 0 (success) and 1 (reported failure)."""
+from triggers.celery.outcomes import ESCAPED, Outcome, pack_info
+from triggers.celery.reports import keep_reports
 
 
 class TracedPool:
@@ -26,25 +26,27 @@ class TracedPool:
         return self._pool.apply_async(tracer, **options)
 
 
-def fast_trace(*args: Any, **kwargs: Any) -> Any:
+def fast_trace(*args: Any, **kwargs: Any) -> Outcome:
     """Runs a task. Called in a pool child."""
     return _traced(fast_trace_task, *args, **kwargs)
 
 
-def slow_trace(*args: Any, **kwargs: Any) -> Any:
+def slow_trace(*args: Any, **kwargs: Any) -> Outcome:
     """Runs a task in a process that Celery did not set up. Called in a pool child."""
     return _traced(trace_task_ret, *args, **kwargs)
 
 
-def _traced(trace: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def _traced(trace: Callable[..., Any], *args: Any, **kwargs: Any) -> Outcome:
     """Returns an exception that leaves Celery's tracer (MemoryError) as an outcome. A thread pool would lose it.
 
     A task that was cancelled while it waited for a thread of the pool does not run.
     """
     began, task_id = time.monotonic(), args[1]
-    try:
-        if task_id in state.revoked:
-            raise TaskRevokedError(task_id)  # noqa: TRY301  # it is an outcome like the others
-        return trace(*args, **kwargs)
-    except Exception:  # noqa: BLE001  # any exception is this task's outcome
-        return ESCAPED, ExceptionInfo(), time.monotonic() - began
+    with keep_reports() as reports:
+        try:
+            if task_id in state.revoked:
+                raise TaskRevokedError(task_id)  # noqa: TRY301  # it is an outcome like the others
+            code, value, runtime = trace(*args, **kwargs)
+        except Exception:  # noqa: BLE001  # any exception is this task's outcome
+            code, value, runtime = ESCAPED, ExceptionInfo(), time.monotonic() - began
+        return Outcome(code, value if code == 0 else pack_info(value), runtime, reports)

@@ -42,13 +42,15 @@ class Reader(threading.Thread):
         screening: Screening,
         capacity: int,
         wake: Callable[[], None],
+        await_results: Callable[[], object],
         on_death: Callable[[], None],
         queue: Queue = None,
         readers: int = 1,
     ) -> None:
         """`capacity` is the number of commands that Celery holds at once. `readers` share the limits of the worker.
 
-        In the reader's thread, `wake` is called when `ready` has new commands, and `on_death` when the thread dies.
+        In the reader's thread, `wake` is called when `ready` has new commands, `await_results` before partitions are
+        revoked, and `on_death` when the thread dies.
         """
         super().__init__(name=f"triggers-{queue_title(queue)}", daemon=True)
         self.queue = queue
@@ -57,6 +59,7 @@ class Reader(threading.Thread):
         self._max_bytes = _MAX_BYTES // readers
         self._screening = screening
         self._wake = wake
+        self._await_results = await_results
         self._on_death = on_death
         self._suspects = Suspects(capacity)
         self._unmarked: list[CommandInHand] = []
@@ -65,7 +68,7 @@ class Reader(threading.Thread):
         self._draining = threading.Event()
         self._stopping = threading.Event()
         self._full = False
-        self._source = CommandSource(settings, self._settle, queue)
+        self._source = CommandSource(settings, self._settle_before_handover, queue)
         self.ready: deque[CommandInHand] = deque()
         """Commands to run, the oldest first. They do not run if their partition is revoked before."""
 
@@ -166,6 +169,11 @@ class Reader(threading.Thread):
         if not self._draining.is_set():
             self.ready.extend(covered)
             self._wake()
+
+    def _settle_before_handover(self) -> None:
+        """Settles what is finished, including the commands whose results are on their way."""
+        self._await_results()
+        self._settle()
 
     def _settle(self) -> None:
         while self._settled:

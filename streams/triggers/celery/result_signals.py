@@ -1,4 +1,4 @@
-"""`ResultSignals`: publishes results from Celery's signals, in a pool child or, for a lost child, in the worker itself.
+"""`ResultSignals`: reports results from Celery's signals, in a pool child or, for a lost child, in the worker itself.
 
 It is not a result backend, because one does not see all results (`ignore_result`, unknown tasks) and would replace the
 application's own. A receiver must not raise, because Celery only logs that, and the result would be lost.
@@ -15,6 +15,7 @@ from triggers.celery.backend_shield import shield_backend
 from triggers.celery.command_headers import command_of
 from triggers.celery.command_traces import trace_of_request
 from triggers.celery.handovers import cause_of, mark_message, replacement_of, retry_asked
+from triggers.celery.reports import kept_reports
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.celery.run_reports import RunReports, log_level, raised_exception
 from triggers.celery.run_tracing import begin_run, end_run, record_failure
@@ -24,7 +25,7 @@ from triggers.results.result_events import class_name, metadata_event, started_e
 
 
 class ResultSignals:
-    """Receives Celery's signals and publishes them as events."""
+    """Receives Celery's signals and reports them as events."""
 
     def __init__(self, publisher: ResultPublisher) -> None:
         self._publisher = publisher
@@ -50,8 +51,9 @@ class ResultSignals:
             self._reports.begin_run()
             shield_backend(sender.backend, self._reports.report_success)
             begin_run(sender.request, name)
-            event = with_trace(started_event(name), trace_of_request(sender.request))
-            self._publisher.send_unacknowledged(name, event)
+            if kept_reports() is None:  # otherwise the main process announces the start, because it knows of it
+                event = with_trace(started_event(name), trace_of_request(sender.request))
+                self._publisher.send_unacknowledged(name, event)
 
     def _on_success(self, sender: Any, result: object, **_: object) -> None:
         self._reports.report_success(sender.request, result)
@@ -78,7 +80,8 @@ class ResultSignals:
             return
         cause = cause_of(reason)
         retry = {"retries": request.retries + 1, "exceptionType": None if cause is None else class_name(cause)}
-        self._publisher.publish(name, metadata_event(name, {"celeryRetry": retry | {"reason": encodable(str(reason))}}))
+        metadata = {"celeryRetry": retry | {"reason": encodable(str(reason))}}
+        self._reports.add_event(name, metadata_event(name, metadata))
 
     def _on_postrun(self, sender: Any, task_id: str, retval: object, state: str, **_: object) -> None:
         """Reports tasks that raised Ignore or Reject, which Celery counts neither as successes nor as failures."""
@@ -93,7 +96,7 @@ class ResultSignals:
         if replacement is None:
             self._reports.report_failure(request, task_id, _reason(retval))
         elif name := command_of(request, task_id):
-            self._publisher.publish(name, metadata_event(name, {"replacedBy": replacement}))
+            self._reports.add_event(name, metadata_event(name, {"replacedBy": replacement}))
 
     def _on_revoked(self, request: Any, *, expired: bool = False, **_: object) -> None:
         error = TaskRevokedError(f"{request.id} {'has expired' if expired else 'was revoked'}")

@@ -1,4 +1,4 @@
-"""`RunReports`: publishes what became of a run of a command. No error of the result or the exception can prevent it."""
+"""`RunReports`: reports what became of a run of a command. No error of the result or the exception can prevent it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from celery.utils.serialization import UnpickleableExceptionWrapper
 from triggers.celery.command_headers import Request, command_of
 from triggers.celery.command_traces import trace_of_request
 from triggers.celery.handovers import part_of
+from triggers.celery.reports import encode_report, kept_reports
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.core.events import Event, with_trace
 from triggers.core.trace_context import TraceContext
@@ -28,11 +29,15 @@ class _Run(threading.local):
     """The run of this thread. Celery's last signals of a run come without its request, so that cannot carry this."""
 
     reported: CommandName | None = None
-    """The command whose outcome is on Kafka."""
+    """The command whose outcome is reported."""
 
 
 class RunReports:
-    """Publishes the outcomes of runs, the first one of each run. Requests that are not commands are ignored."""
+    """Reports the outcomes of runs, the first one of each run. Requests that are not commands are ignored.
+
+    While `keep_reports` keeps the reports of this thread, nothing is published. Otherwise each method blocks until its
+    event is on Kafka.
+    """
 
     def __init__(self, publisher: ResultPublisher) -> None:
         self._publisher = publisher
@@ -44,20 +49,28 @@ class RunReports:
         self._run.reported = None
 
     def report_success(self, request: Any, result: object) -> None:
-        """Publishes what the task returned, or its verdict. Blocks until it is on Kafka."""
+        """Reports what the task returned, or its verdict."""
         name, trace = command_of(request, request.id), trace_of_request(request)
         self._report(name, trace, lambda name: self._success(name, request, result))
 
     def report_failure(self, request: Any, task_id: str, error: BaseException, info: str | None = None) -> None:
-        """Publishes a failure, also that of a part of what replaced a command. Blocks until it is on Kafka."""
+        """Reports a failure, also that of a part of what replaced a command."""
         name = command_of(request, task_id) or part_of(request)
         trace = trace_of_request(request)
         self._report(name, trace, lambda name: self._failure(name, error, info, log_level(request)))
 
     def report_verdict(self, request: Any, verdict: Verdict) -> None:
-        """Publishes a retry. Blocks until it is on Kafka."""
+        """Reports a retry."""
         name, trace = command_of(request, request.id), trace_of_request(request)
         self._report(name, trace, lambda name: verdict_event(name, verdict, self._limit))
+
+    def add_event(self, name: CommandName, event: Event) -> None:
+        """Reports an event that is not the outcome of the run."""
+        kept = kept_reports()
+        if kept is None:
+            self._publisher.publish(name, event)
+        else:
+            kept.append(encode_report(name, event))
 
     def _success(self, name: CommandName, request: Request, result: object) -> Event:
         verdict: Any = request.get(VERDICT)
@@ -74,11 +87,11 @@ class RunReports:
         if name is None or name == self._run.reported:
             return
         try:
-            self._publisher.publish(name, with_trace(outcome(name), trace))
+            self.add_event(name, with_trace(outcome(name), trace))
         except SoftTimeLimitExceeded:  # it is raised once, at any line; the task itself has ended
-            self._publisher.publish(name, with_trace(outcome(name), trace))
+            self.add_event(name, with_trace(outcome(name), trace))
         except Exception as error:  # noqa: BLE001  # methods of the result object raised
-            self._publisher.publish(name, with_trace(self._failure(name, error, None, 0), trace))
+            self.add_event(name, with_trace(self._failure(name, error, None, 0), trace))
         self._run.reported = name
 
 

@@ -22,7 +22,8 @@ class PerProcess(Generic[T]):
     def __init__(self, make: Callable[[], T]) -> None:
         self._make_client = make
         self._client: T | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        """It can be acquired again, because a signal handler may run while this thread creates its client."""
         method = weakref.WeakMethod(self._abandon)
         os.register_at_fork(after_in_child=lambda: _call(method))
 
@@ -46,7 +47,7 @@ class PerProcess(Generic[T]):
             return client
 
     def _abandon(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         if self._client is not None:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._client))
             self._client = None

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from triggers.errors import AccessDenied, BrokerUnavailable, TooLarge, TopicMissing, TriggersError
+from triggers.errors import AccessDenied, BrokerUnavailable, Overloaded, TooLarge, TopicMissing, TriggersError
 from triggers.kafka.client_kind import ClientKind
 from triggers.kafka.connection import Options, client_options, unavailable
 from triggers.kafka.connection_causes import ConnectionCauses
@@ -58,6 +58,10 @@ class Delivery:
             self.on_done(self)
 
 
+def _ignore(_: Delivery) -> None:
+    """The callback of a sender that waits for the record itself."""
+
+
 class KafkaSender:
     """An idempotent producer with acks=all and Java's partitioner. It connects on first use.
 
@@ -83,18 +87,37 @@ class KafkaSender:
 
         `on_done` is called when the record is acknowledged or has failed, in a thread that polls the producer.
         """
-        producer = self._producers.get()
-        delivery = Delivery(producer, topic, on_done)
         while True:
             try:
-                producer.produce(topic, value, key, on_delivery=delivery.report, headers=list(headers))
-            except BufferError:
-                producer.poll(_FULL_QUEUE_POLL_S)
-            except KafkaException as error:
-                raise self._error_for(delivery, error.args[0]) from error
+                delivery = self.enqueue(topic, key, value, headers, on_done or _ignore)
+            except Overloaded:
+                self._producers.get().poll(_FULL_QUEUE_POLL_S)
             else:
-                producer.poll(0)
+                delivery.producer.poll(0)
                 return delivery
+
+    def enqueue(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[Header] = (),
+        on_done: Callable[[Delivery], None] | None = None,
+    ) -> Delivery:
+        """Queues a record like `send`, but raises Overloaded while the queue is full.
+
+        It calls no callback; a thread of the caller has to poll the producer of the delivery. Without `on_done`, nobody
+        learns what became of the record.
+        """
+        delivery = Delivery(self._producers.get(), topic, on_done)
+        report = None if on_done is None else delivery.report
+        try:
+            delivery.producer.produce(topic, value, key, on_delivery=report, headers=list(headers))
+        except BufferError as error:
+            raise Overloaded("the queue of the Kafka producer is full") from error
+        except KafkaException as error:
+            raise self._error_for(delivery, error.args[0]) from error
+        return delivery
 
     def wait_for(self, delivery: Delivery) -> Coordinates:
         """Blocks until the record is on all in-sync replicas and returns its coordinates.

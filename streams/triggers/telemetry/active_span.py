@@ -5,6 +5,7 @@ Import it only if the API is installed.
 
 from __future__ import annotations
 
+from contextvars import Token
 from typing import Final
 
 from opentelemetry import context, trace
@@ -19,7 +20,7 @@ SCOPE: Final = "triggers"
 
 
 class ActiveSpan:
-    """A span of the application's tracer provider that is the current one of its thread until `end`."""
+    """A span of the application's tracer provider that is the current one of its thread until `leave` or `end`."""
 
     def __init__(self, name: str, kind: Kind, parent: TraceContext | None, attributes: Attributes) -> None:
         """Without a `parent`, the span continues the current one. The provider samples it as its parent is sampled."""
@@ -28,7 +29,7 @@ class ActiveSpan:
         above = None if parent is None else context_under(parent, is_remote=True)
         tracer = trace.get_tracer(SCOPE)
         self._span = tracer.start_span(name, above, SpanKind[kind.value], attributes)
-        self._token = context.attach(trace.set_span_in_context(self._span, above))
+        self._token: Token[Context] | None = context.attach(trace.set_span_in_context(self._span, above))
 
     @property
     def trace(self) -> TraceContext | None:
@@ -44,9 +45,15 @@ class ActiveSpan:
         self._span.record_exception(error)
         self._span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
 
+    def leave(self) -> None:
+        """Makes the previous span the current one again. Call it in the thread that started this one. Idempotent."""
+        if self._token is not None:
+            context.detach(self._token)
+            self._token = None
+
     def end(self) -> None:
-        """Ends the span. Call it in the thread that started it."""
-        context.detach(self._token)
+        """Ends the span. Call it in the thread that started it, or after `leave` in any thread."""
+        self.leave()
         self._span.end()
 
 

@@ -11,7 +11,7 @@ import pytest
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import Task, chain, group, shared_task
 from celery.worker.request import Request
-from tests.support.command_runs import CommandRuns, RecordingPublisher, request_of, text_of
+from tests.support.command_runs import CommandRuns, RecordingResults, request_of, text_of
 
 from triggers.celery.command_request import CommandRequest
 from triggers.core.commands import RunTask
@@ -148,7 +148,7 @@ def test_the_request_class_of_a_task_is_kept() -> None:
     runs.app.tasks["requested"].Request = OwnRequest
 
     consumer = SimpleNamespace(app=runs.app, hostname="here", event_dispatcher=None)
-    request = request_of(_command("requested", {"x": 1, "y": 2}), consumer, RecordingPublisher())
+    request = request_of(_command("requested", {"x": 1, "y": 2}), consumer, RecordingResults([]))
     request.on_timeout(soft=True, timeout=3)
 
     assert isinstance(request, CommandRequest)
@@ -204,7 +204,7 @@ def test_monitors_get_every_field_that_a_broker_s_message_has() -> None:
     consumer = SimpleNamespace(app=runs.app, hostname="here", event_dispatcher=eventer)
 
     command = _command("bound", {"go": {"n": 1}}, depth=2)
-    request_of(command, consumer, RecordingPublisher()).announce_received()
+    request_of(command, consumer, RecordingResults([])).announce_received()
 
     assert (sent["type"], sent["uuid"], sent["root_id"], sent["parent_id"]) == ("task-received", ID, ID, None)
     assert (sent["name"], sent["retries"], sent["eta"], sent["expires"]) == ("bound", 2, None, None)
