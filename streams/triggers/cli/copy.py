@@ -6,6 +6,7 @@ import click
 from msgspec import structs
 
 from triggers.cli.output import json_option, print_json, print_table
+from triggers.cli.recovery_progress import recovery_progress
 from triggers.cli.settings_options import command_settings, require_kafka, setting
 from triggers.kafka.topics import DEFAULT_RETENTION_DAYS
 from triggers.recovery.installation_copy import InstallationCopy
@@ -15,7 +16,11 @@ from triggers.settings import Settings
 @click.command("copy")
 @click.argument("namespace", metavar="FROM_NAMESPACE")
 @click.option("--from-brokers", help="Bootstrap servers of its cluster. Default: the same cluster.")
-@click.option("--from-kafka-config-file", metavar="FILE", help="Properties of librdkafka for its cluster.")
+@click.option(
+    "--from-kafka-config-file",
+    metavar="FILE",
+    help="Properties of librdkafka for its cluster.",
+)
 @click.option("--mirrored", is_flag=True, help="A mirror has written its topics, so that their offsets have changed.")
 @setting("partitions", "Number of partitions of the new topics.")
 @setting("replication_factor", "Replicas of each partition; 3 in production.")
@@ -57,7 +62,8 @@ def copy_command(
     if not yes and not as_json:
         question = f"Copy {namespace!r} into {target.namespace!r} with {target.partitions} partitions?"
         click.confirm(question, abort=True)
-    copied = InstallationCopy(source, target, is_mirror=mirrored, retention_days=retention_days).run(_report)
+    with recovery_progress("copying") as show_progress:
+        copied = InstallationCopy(source, target, is_mirror=mirrored, retention_days=retention_days).run(show_progress)
     if as_json:
         print_json(copied)
     else:
@@ -73,7 +79,3 @@ def _check_different(source: Settings, target: Settings) -> None:
             f"FROM_NAMESPACE and --namespace are both {source.namespace!r}: name the new one, as in"
             f" `triggers --namespace {source.namespace}-2 copy {source.namespace}`"
         )
-
-
-def _report(events: int) -> None:
-    click.echo(f"{events} records are copied", err=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from triggers.cli.output import json_option, print_json, print_table
+from triggers.cli.recovery_progress import recovery_progress
 from triggers.cli.settings_options import kafka_settings
 from triggers.recovery.changelog_rebuild import PartitionRebuilt, RebuildOptions, rebuild_changelog
 
@@ -27,7 +28,10 @@ def rebuild_command(ctx: click.Context, is_check: bool, accept_removed: bool, as
     """
     settings = kafka_settings(ctx, "events", "changelog", "dead_letters")
     options = RebuildOptions(is_check=is_check, accepts_removed=accept_removed)
-    partitions = rebuild_changelog(settings, options, lambda done: _report(done, is_check=is_check))
+    with recovery_progress("folding") as show_progress:
+        partitions = rebuild_changelog(
+            settings, options, lambda done: _report(done, is_check=is_check), on_progress=show_progress
+        )
     different = sum(each.different for each in partitions)
     if as_json:
         print_json({"partitions": partitions, "different": different, "written": not is_check})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -16,6 +17,8 @@ from triggers.settings import Settings
 
 _LINGER_MS: Final = 20
 _FULL_QUEUE_POLL_S: Final = 0.1
+_POLLED_EVERY: Final = 500
+"""Number of records after which the acknowledgements of earlier ones are checked. Each poll takes a microsecond."""
 _DELIVERY_S: Final = 120
 
 
@@ -26,7 +29,7 @@ class BulkRecord(NamedTuple):
     partition: int
     key: bytes | None
     value: bytes | None
-    headers: list[Header] | None = None
+    headers: Sequence[Header] = ()
     time: int = 0
     """Timestamp in milliseconds that the record must keep, or 0 for the time at which it is sent."""
     offset: int | None = None
@@ -49,10 +52,11 @@ class BulkSender:
         }
         self._producer = Producer(client_options(settings, ClientKind.PRODUCER, ours))
         self._failure: BrokerUnavailable | None = None
+        self._since_poll = 0
 
     def send(self, record: BulkRecord) -> None:
-        """Queues a record. Blocks while the queue is full. Raises the error of an earlier record."""
-        headers: list[tuple[str, str | bytes | None]] = [*(record.headers or ())]
+        """Queues a record. Blocks while the queue is full. May raise the error of an earlier one, as `flush` does."""
+        headers: list[tuple[str, str | bytes | None]] = [*record.headers]
         while True:
             try:
                 self._producer.produce(
@@ -70,8 +74,11 @@ class BulkSender:
                 raise unavailable(self._settings, error) from error
             else:
                 break
-        self._producer.poll(0)
-        self._raise_failure()
+        self._since_poll += 1
+        if self._since_poll >= _POLLED_EVERY:
+            self._since_poll = 0
+            self._producer.poll(0)
+            self._raise_failure()
 
     def flush(self) -> None:
         """Blocks until every record is acknowledged by all in-sync replicas. Raises BrokerUnavailable."""

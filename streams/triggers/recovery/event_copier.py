@@ -26,7 +26,7 @@ from triggers.recovery.folded_partition import FoldedPartition
 from triggers.recovery.moved_forwards import MovedForwards
 from triggers.recovery.published_copies import PublishedCopy
 from triggers.recovery.refused_events import RefusedEvents
-from triggers.recovery.renumbered_attempts import RenumberedAttempts
+from triggers.recovery.renumbered_attempts import RenumberedAttempts, counts_from_deletion
 from triggers.recovery.unfinished_commands import UnfinishedCommands
 from triggers.topology import Topology, partition_of
 
@@ -90,20 +90,21 @@ class EventCopier:
         elif is_misplaced(record, key, self._source_partitions):
             self._note_misplaced(message)
         else:
-            self._note_forwarded(record)
             self._apply(record, key)
 
     def late_events(self) -> Iterator[BulkRecord]:
         """Yields the events that a worker of the old installation had not yet published, for those of the new one."""
         for forward, count in self._forwards.missing():
             output = encode_forward(forward, self._names.events, count)
-            yield BulkRecord(output.topic, self._partition_of(output.key), output.key, output.value, output.headers)
+            yield BulkRecord(
+                output.topic, self._partition_of(output.key), output.key, output.value, output.headers or ()
+            )
         for content, messages in self._misplaced.items():
             for message in messages[self._arrived[content] :]:
                 output = forward_record(
                     cast("Record", message), message.key() or b"", self._names.events, len(self._folded)
                 )
-                yield BulkRecord(output.topic, output.partition, output.key, output.value, output.headers)
+                yield BulkRecord(output.topic, output.partition, output.key, output.value, output.headers or ())
 
     def _load_session(self, uid: str) -> Session:
         return self._folded[self._partition_of(uid.encode())].load_session(uid)
@@ -115,8 +116,8 @@ class EventCopier:
         content = message.partition() or 0, message.key(), message.value()
         self._misplaced.setdefault(content, []).append(message)
 
-    def _note_forwarded(self, record: Record) -> None:
-        for name, value in headers_of(record) or ():
+    def _note_forwarded(self, record: Record, headers: Sequence[Header]) -> None:
+        for name, value in headers:
             if name == FORWARDED and value is not None and value.isdigit():
                 self._arrived[int(value), record.key(), record.value()] += 1
 
@@ -124,25 +125,31 @@ class EventCopier:
         partition = self._partition_of(key)
         folded, position = self._folded[partition], self.ends[partition]
         folded.begin()
+        value, time = record.value(), timestamp_ms(record)
         try:
             uid = decode_key(key)
-            event = self._decoder.decode(record.value(), headers_of(record), position, timestamp_ms(record))
+            headers = headers_of(record)
+            event = self._decoder.decode(value, headers, position, time)
         except Undecodable as error:
             self._refuse(record, error.reason, error.detail)
             return
-        moved = self._forwards.rename(uid, self._attempts.renumber(folded.load_session(uid), event))
+        moved = self._forwards.rename(uid, self._renumbered(folded, uid, event))
         try:
             session, decision = folded.apply(uid, moved)
         except (CallError, NotFound) as error:
             self._refuse(record, type(error).__name__, str(error))
             return
-        value, headers = record.value(), _headers(record)
+        if headers:
+            self._note_forwarded(record, headers)
         if moved is not event:
             value = _encode_again(moved)
-            headers = [(name, text) for name, text in headers if name.startswith(_OWN_PREFIX)]
-        self._send(partition, key, value, headers, timestamp_ms(record))
+            headers = [(name, text) for name, text in headers or () if name.startswith(_OWN_PREFIX)]
+        self._send(partition, key, value, headers or (), time)
         self.copied += 1
         self._follow(session, record, moved, decision)
+
+    def _renumbered(self, folded: FoldedPartition, uid: str, event: Event) -> Event:
+        return self._attempts.renumber(folded.load_session(uid), event) if counts_from_deletion(event) else event
 
     def _follow(self, session: Session, record: Record, event: Event, decision: Decision) -> None:
         if decision.outcome is Outcome.DELETED and session.header.deleted:
@@ -161,7 +168,9 @@ class EventCopier:
         value = encode_dead_letter(replace(letter, **place))
         self._sender.send(BulkRecord(self._names.dead_letters, 0, record.key(), value))
 
-    def _send(self, partition: int, key: bytes | None, value: bytes | None, headers: list[Header], time: int) -> None:
+    def _send(
+        self, partition: int, key: bytes | None, value: bytes | None, headers: Sequence[Header], time: int
+    ) -> None:
         offset = self.ends[partition]
         self.ends[partition] = offset + 1
         self._sender.send(BulkRecord(self._names.events, partition, key, value, headers, time, offset))

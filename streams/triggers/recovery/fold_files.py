@@ -14,6 +14,9 @@ from triggers.table.partition_rows import PartitionRows
 _NO_TOPIC = "fold"
 """Stands in the files for the id of a changelog, which they have none of."""
 
+_CACHED_SESSIONS = 20_000
+"""Number of decoded sessions in memory, for all partitions together. They take some 5 KB each."""
+
 
 @contextmanager
 def temporary_rows(name: str) -> Iterator[PartitionRows]:
@@ -30,6 +33,7 @@ def temporary_rows(name: str) -> Iterator[PartitionRows]:
 def folded_partitions(partitions: int) -> Iterator[list[FoldedPartition]]:
     """Returns that many empty partitions, and removes their files at the end."""
     plans = Plans()
+    cached = _CACHED_SESSIONS // max(partitions, 1)
     with ExitStack() as stack:
         files = [stack.enter_context(temporary_rows(str(number))) for number in range(partitions)]
-        yield [FoldedPartition(rows, plans) for rows in files]
+        yield [FoldedPartition(rows, plans, cached) for rows in files]

@@ -24,7 +24,7 @@ from triggers.recovery.source_log import SourceLog, is_publication
 from triggers.settings import Settings
 from triggers.topology import Topology, partition_of
 
-_REPORTED_EVERY: Final = 100_000
+_REPORTED_EVERY: Final = 5_000
 
 
 class Copied(Struct, frozen=True, kw_only=True):
@@ -65,8 +65,9 @@ class InstallationCopy:
         self._new = NewInstallation(target, retention_days)
         self._sender = BulkSender(target)
 
-    def run(self, on_progress: Callable[[int], None]) -> Copied:
-        """Copies everything. Blocks for some 0.3 ms per event. `on_progress` is called with the number of events.
+    def run(self, on_progress: Callable[[int, int], None]) -> Copied:
+        """Copies everything. Blocks for some 0.1 ms per event. `on_progress` is called with the number of events that
+        are copied, and with the number of offsets of the log.
 
         Raises CallError if something runs, if the new topics exist already, or if the source changes meanwhile.
         """
@@ -153,7 +154,7 @@ class InstallationCopy:
         return number
 
 
-def _copy_events(log: SourceLog, copier: EventCopier, on_progress: Callable[[int], None]) -> int:
+def _copy_events(log: SourceLog, copier: EventCopier, on_progress: Callable[[int, int], None]) -> int:
     """Copies all events and returns the number of versions of rules between them."""
     versions = 0
     for number, item in enumerate(log.read(), 1):
@@ -163,5 +164,5 @@ def _copy_events(log: SourceLog, copier: EventCopier, on_progress: Callable[[int
         elif item.key() or not is_publication(item):  # the copies of a version are one item
             copier.copy(item)
         if number % _REPORTED_EVERY == 0:
-            on_progress(number)
+            on_progress(number, log.size)
     return versions

@@ -17,6 +17,11 @@ _STALE = 1
 """An attempt of the first session, which no later session has."""
 
 
+def counts_from_deletion(event: Event) -> bool:
+    """Returns whether an event is about an attempt of a session that began again. Nearly no event is."""
+    return isinstance(event, TaskEvent | TimerFired) and is_after_deletion(event.attempt)
+
+
 class RenumberedAttempts:
     """Knows from which number each session that began again counted its attempts in the original log."""
 
@@ -35,7 +40,7 @@ class RenumberedAttempts:
 
         Raises CallError if the numbers show that the offsets of the original log are not those of its first writing.
         """
-        if not isinstance(event, TaskEvent | TimerFired) or not is_after_deletion(event.attempt):
+        if not isinstance(event, TaskEvent | TimerFired) or not counts_from_deletion(event):
             return event
         issued = _issued_attempts(session, event.instance)
         if session.uid not in self._originals and issued > 0:

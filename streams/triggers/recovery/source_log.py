@@ -41,6 +41,11 @@ class SourceLog:
         """The number of its partitions."""
         return len(self._marks)
 
+    @property
+    def size(self) -> int:
+        """The number of its offsets, transaction markers included."""
+        return sum(end - first for first, end in self._marks.values())
+
     def read(self) -> Iterator[Item]:
         """Yields all events, in the order of each partition, and the versions of rules between them.
 

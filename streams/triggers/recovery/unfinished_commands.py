@@ -28,7 +28,8 @@ class UnfinishedCommands:
         """Adds the commands of a decision, and removes that of the attempt that the event is the result of."""
         if isinstance(event, TaskEvent) and not isinstance(event, TaskStarted):
             self._commands.pop(f"{uid}/{event.instance}/{event.attempt}", None)
-        self._remove(decision.cancels)
+        if decision.cancels:
+            self._remove(decision.cancels)
         for command in decision.commands:
             if isinstance(command, RunTask):
                 self._commands[command.id] = command
