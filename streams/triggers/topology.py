@@ -97,6 +97,11 @@ class Topology:
         """Returns the consumer group of those that read a queue. Each queue has its own, so each has its own lag."""
         return self.executors if queue is None else f"{self.executors}.{queue}"
 
+    @property
+    def reservation(self) -> str:
+        """Transactional id with which the offsets of lost events are used up."""
+        return f"{self.namespace}-reserve"
+
     def reader_group(self, name: str) -> str:
         """Returns the consumer group of readers of the decision feed, such as `hooks`."""
         return f"{self.namespace}.{name}"

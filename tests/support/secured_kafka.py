@@ -35,6 +35,9 @@ _AUDITED = re.compile(
 )
 
 
+Audited = tuple[str, str, str, str]
+"""User, operation, kind and name of what the authorizer was asked for."""
+
 SettingsFor = Callable[[str], Settings]
 """Returns the settings with which a user connects."""
 
@@ -62,6 +65,10 @@ class SecuredKafka:
         self._kafka.start()
         self._admin = AdminClient({"bootstrap.servers": self.plain})
 
+    def restart(self) -> None:
+        """Kills the broker and starts it again with its data, so that it ends all connections."""
+        self._kafka.restart()
+
     def stop(self) -> None:
         """Stops the broker and removes its data."""
         self._kafka.stop()
@@ -84,7 +91,7 @@ class SecuredKafka:
         for future in self.admin.delete_acls(filters).values():
             future.result()
 
-    def audited(self, verdict: str) -> set[tuple[str, str, str, str]]:
+    def audited(self, verdict: str) -> set[Audited]:
         """Returns user, operation, kind and name of everything that the authorizer has `Allowed` or `Denied`."""
         found = _AUDITED.findall(self.log.read_text(errors="replace"))
         return {(user, operation, kind, name) for user, said, operation, kind, name in found if said == verdict}
@@ -150,6 +157,18 @@ def bindings_of(user: str, permission: Permission) -> list[AclBinding]:
         )
         for operation in permission.operations
     ]
+
+
+_KINDS = {Resource.TOPIC: "Topic", Resource.GROUP: "Group", Resource.TRANSACTIONAL_ID: "TransactionalId"}
+
+
+def is_used(allowed: Iterable[Audited], user: str, permission: Permission, operation: str) -> bool:
+    """Returns whether the authorizer has allowed a user one operation of a permission."""
+    return any(
+        (who, done, kind) == (user, _constant(operation), _KINDS[permission.resource])
+        and (name == permission.name or (permission.is_prefix and name.startswith(permission.name)))
+        for who, done, kind, name in allowed
+    )
 
 
 def _filter_of(acl: AclBinding) -> AclBindingFilter:

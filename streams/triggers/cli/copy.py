@@ -7,7 +7,7 @@ from msgspec import structs
 
 from triggers.cli.output import json_option, print_json, print_table
 from triggers.cli.recovery_progress import recovery_progress
-from triggers.cli.settings_options import command_settings, require_kafka, setting
+from triggers.cli.settings_options import command_settings, require_kafka, require_permissions, setting
 from triggers.kafka.topics import DEFAULT_RETENTION_DAYS
 from triggers.recovery.installation_copy import InstallationCopy
 from triggers.settings import Settings
@@ -19,7 +19,7 @@ from triggers.settings import Settings
 @click.option(
     "--from-kafka-config-file",
     metavar="FILE",
-    help="Properties of librdkafka for its cluster.",
+    help="Properties of librdkafka for its cluster, instead of TRIGGERS_KAFKA_*.",
 )
 @click.option("--mirrored", is_flag=True, help="A mirror has written its topics, so that their offsets have changed.")
 @setting("partitions", "Number of partitions of the new topics.")
@@ -56,9 +56,11 @@ def copy_command(
     target = command_settings(ctx)
     source = structs.replace(target, namespace=namespace, brokers=from_brokers or target.brokers)
     if from_kafka_config_file is not None:
-        source = structs.replace(source, kafka_config_file=from_kafka_config_file)
+        source = structs.replace(source.without_security(), kafka_config_file=from_kafka_config_file)
     _check_different(source, target)
     require_kafka(source, "events", "dead_letters")
+    require_permissions(source, "copy-source")
+    require_permissions(target, "copy")
     if not yes and not as_json:
         question = f"Copy {namespace!r} into {target.namespace!r} with {target.partitions} partitions?"
         click.confirm(question, abort=True)

@@ -6,7 +6,7 @@ import click
 
 from triggers.cli.output import json_option, print_json, print_table
 from triggers.cli.recovery_progress import recovery_progress
-from triggers.cli.settings_options import kafka_settings
+from triggers.cli.settings_options import kafka_settings, require_permissions
 from triggers.recovery.changelog_rebuild import PartitionRebuilt, RebuildOptions, rebuild_changelog
 
 
@@ -27,6 +27,7 @@ def rebuild_command(ctx: click.Context, is_check: bool, accept_removed: bool, as
     With --check, compare the changelog with the events, for example after a restore from a backup.
     """
     settings = kafka_settings(ctx, "events", "changelog", "dead_letters")
+    require_permissions(settings, "rebuild")
     options = RebuildOptions(is_check=is_check, accepts_removed=accept_removed)
     with recovery_progress("folding") as show_progress:
         partitions = rebuild_changelog(

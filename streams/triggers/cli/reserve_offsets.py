@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from triggers.cli.output import json_option, print_json, print_table
-from triggers.cli.settings_options import kafka_settings
+from triggers.cli.settings_options import kafka_settings, require_permissions
 from triggers.recovery.lost_events import reserve_lost_offsets
 
 
@@ -19,7 +19,9 @@ def reserve_offsets_command(ctx: click.Context, as_json: bool) -> None:
     offsets of the lost events up, and sets the workers' group behind them. The sessions continue as they are. What was
     fired and not applied is lost, and what was applied cannot be explained any more.
     """
-    reserved = reserve_lost_offsets(kafka_settings(ctx, "events", "changelog"))
+    settings = kafka_settings(ctx, "events", "changelog")
+    require_permissions(settings, "reserve-offsets")
+    reserved = reserve_lost_offsets(settings)
     if as_json:
         print_json(reserved)
         return

@@ -11,7 +11,7 @@ import msgspec
 from triggers.cli.ignored_options import refuse_ignored
 from triggers.cli.settings_options import command_settings
 from triggers.kafka.acl_formats import kafka_acls_commands, strimzi_user
-from triggers.kafka.permissions import Process, merge_permissions, permissions_of
+from triggers.kafka.permissions import RECOVERY, Process, merge_permissions, permissions_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -19,7 +19,8 @@ process_option: Callable[[F], F] = click.option(
     "--process",
     type=click.Choice([process.value for process in Process]),
     help="Kind of process: agent (`triggers worker`), celery, dispatcher, hooks, console, api, client (an application"
-    " that fires triggers), operator (this command line).",
+    " that fires triggers), operator (this command line); or one of the commands for a disaster or a move: rebuild,"
+    " copy (in the new namespace), copy-source (in the one that it reads), reserve-offsets.",
 )
 
 
@@ -53,7 +54,8 @@ def acls(
 ) -> None:
     """Print the permissions that a process needs, with exact names and prefixes. Nothing is sent to Kafka.
 
-    Without --process, the principal gets the permissions of all processes. The namespace, TRIGGERS_QUEUES and
+    Without --process, the principal gets the permissions of all processes, except for the commands for a disaster or a
+    move. The namespace, TRIGGERS_QUEUES and
     TRIGGERS_DECISIONS determine the names.
     """
     if ":" not in principal:
@@ -65,7 +67,7 @@ def acls(
     settings = command_settings(ctx)
     if queues:
         settings = msgspec.structs.replace(settings, queues=",".join(queues))
-    processes = [Process(process)] if process else list(Process)
+    processes = [Process(process)] if process else [each for each in Process if each not in RECOVERY]
     permissions = merge_permissions([each for name in processes for each in permissions_of(name, settings)])
     if shape == "strimzi":
         click.echo(strimzi_user(principal, permissions, authentication))

@@ -39,9 +39,15 @@ def admin_client(
     return AdminClient({}, error_cb=on_error, **options)  # as keywords, because the dictionary's type has no callbacks
 
 
-def unavailable(settings: Settings, error: KafkaException | KafkaError) -> BrokerUnavailable:
-    """Returns the error to raise for an error of librdkafka. Its message names the brokers, without passwords."""
+def unavailable(settings: Settings, error: KafkaException | KafkaError, needed: str = "") -> BrokerUnavailable:
+    """Returns the error to raise for an error of librdkafka. Its message names the brokers, without passwords.
+
+    `needed` is the permission that the failed call needs, such as `Create on topic t.events`, if it needs only one.
+    """
     cause = error.args[0] if isinstance(error, KafkaException) else error
+    if needed and cause.code() in NOT_PERMITTED:
+        fix = "`triggers topics acls --process PROCESS` prints what a process needs"
+        return AccessDenied(f"Kafka at {settings.shown_brokers} does not permit {needed}: {fix}")
     where = f"Kafka at {settings.shown_brokers}: {without_secrets(cause.str())}"
     if cause.code() in NOT_PERMITTED:
         return AccessDenied(f"{where}: `triggers doctor --process PROCESS` names the missing ACL")

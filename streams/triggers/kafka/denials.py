@@ -18,16 +18,24 @@ from confluent_kafka.admin import AdminClient, ConsumerGroupDescription, TopicDe
 from triggers.errors import AccessDenied
 from triggers.kafka.connection import admin_client
 from triggers.kafka.error_codes import NOT_PERMITTED, is_transient
-from triggers.kafka.permissions import CREATE, DESCRIBE_CONFIGS, Permission, Process, Resource, permissions_of
+from triggers.kafka.permissions import (
+    ALTER_CONFIGS,
+    CREATE,
+    DESCRIBE_CONFIGS,
+    Permission,
+    Process,
+    Resource,
+    permissions_of,
+)
 from triggers.settings import Settings
 
 _TIMEOUT_S: Final = 10.0
 _ANY: Final = "any-name"
 """The end of a name that probably nothing has. Whoever may describe what has its prefix learns that it is missing."""
 
-_WITHOUT_DESCRIBE: Final = frozenset({CREATE, DESCRIBE_CONFIGS})
+_WITHOUT_DESCRIBE: Final = frozenset({ALTER_CONFIGS, CREATE, DESCRIBE_CONFIGS})
 """What a client may perform that may not describe a resource. Every other operation includes Describe, so it lacks it;
-of these two nobody knows, so they are not called missing."""
+of these nobody knows, so they are not called missing."""
 Granted = frozenset[str] | None
 """The operations that the client may perform on a resource, or None if the brokers do not tell."""
 

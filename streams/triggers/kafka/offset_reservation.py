@@ -32,6 +32,9 @@ def reserve_offsets(settings: Settings, transactional_id: str, topic: str, parti
     producer = Producer(client_options(settings, ClientKind.PRODUCER, ours))
     try:
         producer.init_transactions(_TIMEOUT_S)
+    except KafkaException as error:
+        raise unavailable(settings, error, f"Write on transactional-id {transactional_id}") from error
+    try:
         while number > 0:
             producer.begin_transaction()
             for _ in range(min(number, _AT_ONCE)):

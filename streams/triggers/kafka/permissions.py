@@ -26,6 +26,15 @@ class Process(StrEnum):
     CLIENT = "client"
     API = "api"
     OPERATOR = "operator"
+    REBUILD = "rebuild"
+    COPY_SOURCE = "copy-source"
+    COPY = "copy"
+    RESERVE_OFFSETS = "reserve-offsets"
+
+
+RECOVERY: Final = (Process.REBUILD, Process.COPY_SOURCE, Process.COPY, Process.RESERVE_OFFSETS)
+"""The commands that write a changelog, or the offsets of the workers' group. They are needed once, after a disaster or
+for a move, so nobody has their permissions unless an operator asks for them by name."""
 
 
 class Resource(StrEnum):
@@ -54,7 +63,9 @@ READ: Final = "Read"
 WRITE: Final = "Write"
 CREATE: Final = "Create"
 DESCRIBE: Final = "Describe"
+DELETE: Final = "Delete"
 DESCRIBE_CONFIGS: Final = "DescribeConfigs"
+ALTER_CONFIGS: Final = "AlterConfigs"
 
 
 def permissions_of(process: Process, settings: Settings) -> list[Permission]:
@@ -170,6 +181,55 @@ def _of_operator(settings: Settings) -> list[Permission]:
     )
 
 
+def _of_rebuild(settings: Settings) -> list[Permission]:
+    names = Topology(settings.namespace)
+    return [
+        _topic(names.changelog, READ, WRITE),
+        *(_topic(topic, READ) for topic in (names.events, names.dead_letters, names.rules)),
+        _group(names.agents, DESCRIBE),
+        *_readers(settings, "gap-reader", "readers"),
+    ]
+
+
+def _of_copy_source(settings: Settings) -> list[Permission]:
+    """Returns what `triggers copy` needs in the installation that it reads, to see that nobody works there, too."""
+    names = Topology(settings.namespace)
+    return [
+        *(_topic(topic, READ) for topic in (names.events, names.dead_letters, names.rules)),
+        _topics(f"{names.commands}.", DESCRIBE),  # a queue that it cannot see may have an executor that works
+        _group(names.agents, DESCRIBE),
+        _group(names.executors, DESCRIBE),
+        Permission(Resource.GROUP, f"{names.executors}.", (DESCRIBE,), is_prefix=True),
+        *_readers(settings, "gap-reader", "readers"),
+    ]
+
+
+def _of_copy(settings: Settings) -> list[Permission]:
+    """Returns what `triggers copy` needs in the installation that it creates."""
+    names = Topology(settings.namespace)
+    written = (names.changelog, names.commands, names.dead_letters, names.rules)
+    unwritten = (names.jobs, *((names.decisions,) if settings.decisions else ()))
+    return [
+        # Whoever commits an offset must be allowed to read the topic.
+        _topic(names.events, CREATE, READ, WRITE, ALTER_CONFIGS),
+        *(_topic(topic, CREATE, WRITE) for topic in written),
+        _topics(f"{names.commands}.", CREATE, WRITE),
+        *(_topic(topic, CREATE, DESCRIBE) for topic in unwritten),
+        _group(names.agents, READ),
+    ]
+
+
+def _of_reserve_offsets(settings: Settings) -> list[Permission]:
+    names = Topology(settings.namespace)
+    return [
+        _topic(names.events, READ, WRITE, DELETE),
+        _topic(names.changelog, READ),
+        _group(names.agents, READ),
+        *_readers(settings, "gap-reader", "readers"),
+        Permission(Resource.TRANSACTIONAL_ID, names.reservation, (WRITE,)),
+    ]
+
+
 _PERMISSIONS: Final[dict[Process, Callable[[Settings], list[Permission]]]] = {
     Process.AGENT: _of_agent,
     Process.CELERY: _of_executor,
@@ -179,6 +239,10 @@ _PERMISSIONS: Final[dict[Process, Callable[[Settings], list[Permission]]]] = {
     Process.CLIENT: _of_client,
     Process.API: _of_api,
     Process.OPERATOR: _of_operator,
+    Process.REBUILD: _of_rebuild,
+    Process.COPY_SOURCE: _of_copy_source,
+    Process.COPY: _of_copy,
+    Process.RESERVE_OFFSETS: _of_reserve_offsets,
 }
 
 

@@ -132,7 +132,7 @@ def create_topics(
             created.append(name)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise unavailable(settings, error) from error
+                raise unavailable(settings, error, f"Create on topic {name}") from error
     wait_for_leaders(settings, admin, [plan.topic for plan in plans])
     return created
 

@@ -55,6 +55,9 @@ def send_in_transaction(
     producer = _make_producer(settings, transactional_id)
     try:
         repeat_while_retriable(producer.init_transactions, settings.publish_timeout_s)
+    except KafkaException as error:
+        raise _error_for(settings, error, f"Write on transactional-id {transactional_id}") from error
+    try:
         records = prepare()
         return _send(producer, records, settings.publish_timeout_s) if records else []
     except KafkaException as error:
@@ -102,7 +105,7 @@ def _make_producer(settings: Settings, transactional_id: str) -> Producer:
     return Producer(client_options(settings, ClientKind.PRODUCER, ours))
 
 
-def _error_for(settings: Settings, exception: KafkaException) -> TriggersError:
+def _error_for(settings: Settings, exception: KafkaException, needed: str = "") -> TriggersError:
     error: KafkaError = exception.args[0]
     if error.code() in TOO_LARGE:
         return TooLarge("a record is larger than its topic accepts (max.message.bytes)")
@@ -110,4 +113,4 @@ def _error_for(settings: Settings, exception: KafkaException) -> TriggersError:
         return TryAgain("another process published at the same moment; repeat the call")
     if error.code() in NO_TOPIC:
         return BrokerUnavailable(f"Kafka at {settings.shown_brokers} lacks a topic: run `triggers topics create`")
-    return unavailable(settings, exception)
+    return unavailable(settings, exception, needed)

@@ -55,7 +55,7 @@ def reserve_lost_offsets(settings: Settings) -> list[Reserved]:
         raise CallError(f"{names.events} must have as many partitions as {names.changelog}: create it again")
     reserved = [_find_end(settings, names, partition) for partition in marks]
     for each in reserved:
-        reserve_offsets(settings, f"{names.namespace}-reserve", names.events, each.partition, each.first)
+        reserve_offsets(settings, names.reservation, names.events, each.partition, each.first)
     ends = {partition: end for partition, (_, end) in watermarks(settings, names.events, list(marks)).items()}
     remove_records(settings, names.events, ends)
     write_group_offsets(settings, names.agents, names.events, ends)

@@ -10,7 +10,9 @@ from confluent_kafka import KafkaException
 from triggers.errors import CallError
 from triggers.kafka.bulk_sender import BulkRecord, BulkSender
 from triggers.kafka.connection import admin_client, unavailable
+from triggers.kafka.denials import check_permissions
 from triggers.kafka.group_offsets import read_group_offsets, write_group_offsets
+from triggers.kafka.permissions import Process
 from triggers.kafka.topic_configs import set_topic_config
 from triggers.kafka.topics import create_topics
 from triggers.settings import Settings
@@ -51,6 +53,8 @@ class NewInstallation:
         if read_group_offsets(self._settings, self._names.agents, self._names.events, range(self._settings.partitions)):
             raise CallError(f"the group {self._names.agents} has committed offsets: delete it, or choose another name")
         create_topics(self._settings, self._retention_days, configs={self._names.events: {_TIMESTAMPS: "CreateTime"}})
+        if self._settings.is_secured:  # brokers say little about topics that do not exist
+            check_permissions(self._settings, Process.COPY)
         for partition in range(self._settings.partitions):
             sender.send(BulkRecord(self._names.changelog, partition, _COPYING, b"1"))
         sender.flush()

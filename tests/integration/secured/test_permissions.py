@@ -13,11 +13,12 @@ import pytest
 from tests.support import program
 from tests.support.celery_process import celery_worker, dispatcher
 from tests.support.redis_server import RedisServer
-from tests.support.secured_flow import NAMES, NAMESPACE, QUEUE, cli, do_the_rest
-from tests.support.secured_kafka import SecuredKafka, SettingsFor
+from tests.support.secured_flow import COMMANDS, NAMES, NAMESPACE, OF_OPERATOR, QUEUE, cli, do_the_rest
+from tests.support.secured_kafka import SecuredKafka, SettingsFor, is_used
 from tests.support.topic_reader import wait_until
 from tests.support.worker_process import WorkerProcess
 
+from triggers.cli.program import command_names
 from triggers.client import KafkaPublisher
 from triggers.core.events import TriggerFired
 from triggers.dev.child_process import Relay
@@ -26,14 +27,13 @@ from triggers.dev.example import BrowserService
 from triggers.dev.stack import Stack
 from triggers.errors import AccessDenied
 from triggers.kafka.denials import check_permissions, denied_error, find_denied
-from triggers.kafka.permissions import Permission, Process, Resource, permissions_of
+from triggers.kafka.permissions import RECOVERY, Permission, Process, Resource, permissions_of
 from triggers.settings import Settings
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(400)]
 
-_OPERATIONS = {"Read": "READ", "Write": "WRITE", "Create": "CREATE", "Describe": "DESCRIBE"}
-_OPERATIONS["DescribeConfigs"] = "DESCRIBE_CONFIGS"
-_KINDS = {Resource.TOPIC: "Topic", Resource.GROUP: "Group", Resource.TRANSACTIONAL_ID: "TransactionalId"}
+_SERVING = [process for process in Process if process not in RECOVERY]
+"""Those that run beside each other. The commands for a disaster have tests of their own."""
 
 
 def _of(process: Process, settings: Settings) -> list[Permission]:
@@ -62,7 +62,7 @@ def run(secured: SecuredKafka, tmp_path_factory: pytest.TempPathFactory) -> Run:
     def settings_for(user: str) -> Settings:
         return msgspec.structs.replace(secured.settings(user, NAMESPACE, folder), decisions=True)
 
-    for process in Process:
+    for process in _SERVING:
         secured.allow(process, _of(process, settings_for(process)))
     operator = settings_for("operator")
     assert cli(operator, "topics", "create", "--partitions", "2").exit_code == 0
@@ -77,7 +77,7 @@ def run(secured: SecuredKafka, tmp_path_factory: pytest.TempPathFactory) -> Run:
         demo.run(lambda _: None)
         report = demo.check()
         do_the_rest(secured, settings_for, stack)
-    mine = frozenset(map(str, Process))
+    mine = frozenset(map(str, _SERVING))
     allowed, denied = ({each for each in secured.audited(said) if each[0] in mine} for said in ("Allowed", "Denied"))
     return Run(secured, settings_for, report, demo.progress.killed, frozenset(allowed), frozenset(denied))
 
@@ -86,14 +86,6 @@ def test_the_demo_and_a_killed_worker_need_no_other_permissions(run: Run) -> Non
     assert run.denied == frozenset()
     assert run.report.problems == []
     assert (run.killed, run.report.repeated) == (1, 0)
-
-
-def _is_used(run: Run, process: Process, permission: Permission, operation: str) -> bool:
-    return any(
-        (user, done, kind) == (process, _OPERATIONS[operation], _KINDS[permission.resource])
-        and (name == permission.name or (permission.is_prefix and name.startswith(permission.name)))
-        for user, done, kind, name in run.allowed
-    )
 
 
 UNUSED = {
@@ -107,13 +99,25 @@ UNUSED = {
 """What only the redrive of another dead letter uses, or the count of commands that wait at that moment."""
 
 
-@pytest.mark.parametrize("process", [process for process in Process if process is not Process.DISPATCHER])
+BESIDES = {"api", "console", "demo", "dispatcher", "hooks", "worker"} | {str(process) for process in RECOVERY}
+"""Commands that the tests of this folder run in another way."""
+WITHOUT_KAFKA = {"check", "completion", "init", "verify"}
+OF_OTHER_COMMANDS = {"dev": "starts the processes", "migrate": "fires as an application does"}
+
+
+def test_every_command_of_the_program_runs_on_the_secured_broker() -> None:
+    used = {command[0] for command in (*COMMANDS, *OF_OPERATOR)} | {"delete", "show"}
+
+    assert used | BESIDES | WITHOUT_KAFKA | OF_OTHER_COMMANDS.keys() >= set(command_names())
+
+
+@pytest.mark.parametrize("process", [process for process in _SERVING if process is not Process.DISPATCHER])
 def test_every_permission_is_used(run: Run, process: Process) -> None:
     unused = {
         (process, permission.name, operation)
         for permission in _of(process, run.settings_for(process))
         for operation in permission.operations
-        if not _is_used(run, process, permission, operation)
+        if not is_used(run.allowed, process, permission, operation)
     }
 
     assert unused - UNUSED == set()
@@ -158,7 +162,7 @@ def _without(run: Run, process: Process, permission: Permission) -> Iterator[Set
 
 @pytest.mark.parametrize(
     ("process", "permission"),
-    [each for process in Process if process is not Process.DISPATCHER for each in _single(process)],
+    [each for process in _SERVING if process is not Process.DISPATCHER for each in _single(process)],
     ids=str,
 )
 def test_each_missing_permission_is_named_with_the_fix(run: Run, process: Process, permission: Permission) -> None:
@@ -244,5 +248,5 @@ def test_rules_cannot_be_published_without_their_transactional_id(run: Run, tmp_
         done = cli(settings, "rules", "publish", "more", str(tmp_path / "rules.json"))
 
     assert done.exit_code == 2, done.output
-    assert "Transactional Id authorization failed" in done.stderr
+    assert f"does not permit Write on transactional-id {NAMES.rules}: " in done.stderr
     assert done.stderr.count("\n") == 1

@@ -35,6 +35,7 @@ def test_names_are_below_the_namespace_and_those_who_use_all_queues_have_prefixe
 
     assert all(each.name.startswith(("shop.", "shop-")) for each in permissions)
     users_of_all_queues = {Process.AGENT, Process.API, Process.CONSOLE, Process.OPERATOR}
+    users_of_all_queues |= {Process.COPY, Process.COPY_SOURCE}
     assert any(each.is_prefix for each in permissions) is (process in users_of_all_queues)
 
 
@@ -104,6 +105,7 @@ def test_without_a_process_one_principal_gets_the_permissions_of_all() -> None:
 
     assert len(lines) == len(set(lines))
     assert sum(line.endswith("--topic shop.events") for line in lines) == 1
+    assert not any("Delete" in line or "AlterConfigs" in line for line in lines), "nobody needs them every day"
 
 
 @pytest.mark.parametrize(
