@@ -16,6 +16,7 @@ _HEAD = """# Metrics
 Every process can be scraped by Prometheus. An agent serves `/metrics` on its web port (`TRIGGERS_WEB_PORT`), always.
 The other processes serve it on a port of its own if `TRIGGERS_METRICS_PORT` is set.
 A port that is in use ends the process with one line that names it.
+`triggers dev` gives every process a port, prints them all, and writes `prometheus.yml` into the folder of its data.
 [The runbook](operations/runbook.md) says which figures to alert on. `deploy/monitoring/` has the rules and a dashboard.
 
 - Counters begin at 0 when a process starts, so use `rate` and `increase`.

@@ -14,8 +14,11 @@ from typing import Any
 import pytest
 from tests.support.left_processes import find_processes, make_mark
 from tests.support.program import environment
+from tests.support.prometheus_server import families_of_ours, prometheus, query
 from tests.support.stack_program import StackProgram
 from tests.support.topic_reader import wait_until
+
+from triggers.telemetry.catalogue import all_families
 
 pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("broker"), pytest.mark.timeout(300)]
 
@@ -62,6 +65,25 @@ def test_a_stack_that_is_killed_takes_its_processes_with_it(tmp_path: Path) -> N
         dev.end(signal.SIGKILL)
 
     wait_until(lambda: not list(find_processes(mark)), "no process is left")
+
+
+def test_a_real_prometheus_scrapes_every_process_with_the_file_of_the_stack(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with StackProgram(tmp_path, "dev", "--processes", "2", "--data", str(data), env=environment()) as dev:
+        dev.wait_for("press Ctrl-C to stop everything")
+        (told,) = re.findall(r"prometheus --config\.file=(\S+)", dev.text)
+        with prometheus(Path(told), tmp_path) as url:
+            wait_until(lambda: len([each for each in query(url, "up") if each["value"][1] == "1"]) == 5, "all are up")
+            built = query(url, "triggers_build_info")
+            families = families_of_ours(url)
+        served = re.findall(r"(\S+): http://127\.0\.0\.1:\d+/metrics", dev.text)
+        assert dev.interrupt() == 0
+
+    assert sorted(served) == ["api", "celery-0", "console", "worker-0", "worker-1"]
+    assert {each["metric"]["job"] for each in built} == {f"triggers-{name}" for name in served}
+    assert {each["metric"]["process"] for each in built} == {"agent", "api", "celery-worker", "console"}
+    assert len(families) > 30
+    assert families - all_families().keys() == set()
 
 
 def _is_over(session: dict[str, Any]) -> bool:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import socket
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +17,7 @@ import yaml
 from tests.support.api_server import api_server
 from tests.support.celery_process import APP, CeleryProcess, celery_worker
 from tests.support.program import Program, environment
+from tests.support.prometheus_server import families_of_ours, firing, prometheus, query
 from tests.support.questionnaires import Application
 from tests.support.scraped import differences, parse, scrape, value_of
 from tests.support.topic_reader import wait_until
@@ -87,31 +85,25 @@ def test_an_alert_fires_when_the_celery_worker_is_killed_and_is_resolved_by_the_
         with _prometheus(tmp_path, jobs) as url:
             _fire(settings, "s1")
             _wait_until_finished(celery_port, 1)
-            wait_until(lambda: bool(_query(url, "triggers_group_lag_offsets")), "Prometheus knows the lag")
-            before = _firing(url)
+            wait_until(lambda: bool(query(url, "triggers_group_lag_offsets")), "Prometheus knows the lag")
+            before = firing(url)
 
             celery.kill()
             _fire(settings, "s2")
-            wait_until(lambda: ALERT in _firing(url), f"{ALERT} fires")
+            wait_until(lambda: ALERT in firing(url), f"{ALERT} fires")
 
             celery.start()
-            wait_until(lambda: ALERT not in _firing(url), f"{ALERT} is resolved")
-            names = _ask(url, "label/__name__/values")
+            wait_until(lambda: ALERT not in firing(url), f"{ALERT} is resolved")
+            families = families_of_ours(url)
 
-    ours = {name for name in names if name.startswith(("triggers_", "process_"))}
     assert ALERT not in before
-    assert len(ours) > 30
-    assert {name for name in ours if re.sub(r"_(bucket|sum|count)$", "", name) not in all_families()} == set()
+    assert len(families) > 30
+    assert families - all_families().keys() == set()
 
 
 @contextmanager
 def _prometheus(folder: Path, jobs: dict[str, int]) -> Iterator[str]:
     """Runs Prometheus with the rules of `deploy/monitoring`, whose alerts fire after a second. Yields its URL."""
-    program = shutil.which("prometheus")
-    if program is None:
-        assert not os.environ.get("CI"), "CI installs prometheus"
-        pytest.skip("prometheus is not installed")
-    (port,) = free_ports(1)
     configuration = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
         "rule_files": ["rules.yml"],
@@ -123,40 +115,8 @@ def _prometheus(folder: Path, jobs: dict[str, int]) -> Iterator[str]:
     rules = re.sub(r"for: \w+", "for: 1s", (MONITORING / "rules.yml").read_text())
     (folder / "rules.yml").write_text(rules)
     (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))
-    options = (
-        "--config.file=prometheus.yml",
-        "--storage.tsdb.path=tsdb",
-        f"--web.listen-address=127.0.0.1:{port}",
-    )
-    with (folder / "prometheus.log").open("wb") as log:
-        running = subprocess.Popen([program, *options], cwd=folder, stdout=log, stderr=log)
-    try:
-        wait_until(lambda: _is_ready(f"http://127.0.0.1:{port}"), f"Prometheus is ready; see {folder}/prometheus.log")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        running.terminate()
-        running.wait()
-
-
-def _is_ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/-/ready").is_success
-    except httpx.TransportError:
-        return False
-
-
-def _firing(url: str) -> set[str]:
-    alerts = _ask(url, "alerts")["alerts"]
-    return {alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing"}
-
-
-def _query(url: str, name: str) -> list[Any]:
-    found: list[Any] = _ask(url, f"query?query={name}")["result"]
-    return found
-
-
-def _ask(url: str, path: str) -> Any:  # noqa: ANN401  # JSON
-    return httpx.get(f"{url}/api/v1/{path}").raise_for_status().json()["data"]
+    with prometheus(folder / "prometheus.yml", folder) as url:
+        yield url
 
 
 def _celery(settings: Settings, port: int) -> CeleryProcess:

@@ -18,6 +18,7 @@ from triggers.dev.broker import Broker, new_broker
 from triggers.dev.celery_workers import CeleryWorkers
 from triggers.dev.child_process import Relay
 from triggers.dev.example import APP, BrowserService, example_environment, examples_folder
+from triggers.dev.metrics_ports import MetricsPorts
 from triggers.dev.ports import preferred_ports
 from triggers.dev.readiness import Readiness
 from triggers.dev.stack import Service, Stack, api_service, console_service, make_topics, rules_service, worker_service
@@ -71,6 +72,7 @@ def dev_command(
 
     Missing topics are created. Kafka listens on port 9092, the first worker on 6066, the console on 6080 and the API
     on 6090; a port that is in use is replaced by a free one. Celery workers are restarted when their code changes.
+    All of them serve metrics. The file prometheus.yml in the folder of the data has their ports, for Prometheus.
     """
     refuse_brokers(ctx)
     if rules is not None:
@@ -85,7 +87,8 @@ def dev_command(
         settings = service_settings(ctx, brokers=broker or (own and own.address), data_dir=str(folder))
         settings = settings.without_security() if own else settings
         make_topics(settings, relay, rules)
-        stack = Stack(relay)
+        metrics = MetricsPorts()
+        stack = Stack(relay, prepare=metrics.give_port)
         cleanup.callback(stack.stop)
         workers = range(_WORKER_PORT, _WORKER_PORT + processes)
         *ports, console, api = preferred_ports(*workers, _CONSOLE_PORT, _API_PORT)
@@ -94,7 +97,7 @@ def dev_command(
         celery.start()
         readiness = Readiness(settings, [*ports, console, api], celery_workers, apps=max(len(apps), 1))
         watches = [stack.watch, celery.reload, lambda: _restart_broker(own, relay)]
-        _watch(relay, watches, readiness, lambda: _summarise(relay, settings, ports, console, api))
+        _watch(relay, watches, readiness, lambda: _summarise(relay, settings, metrics, ports, console, api))
 
 
 def _start_broker(relay: Relay, cleanup: ExitStack, data: Path | None) -> Broker:
@@ -136,7 +139,13 @@ def _celery_workers(
     return CeleryWorkers(stack, relay, settings, apps or [APP], count=count, env=env, folder=folder)
 
 
-def _summarise(relay: Relay, settings: Settings, ports: list[int], console: int, api: int) -> None:
+def _summarise(
+    relay: Relay, settings: Settings, metrics: MetricsPorts, ports: list[int], console: int, api: int
+) -> None:
+    file = settings.data_dir.absolute() / "prometheus.yml"
+    metrics.write_configuration(file)
+    served = ", ".join(f"{name}: {url}" for name, url in metrics.urls().items())
+    relay.write("metrics", f"{served}; to scrape them: prometheus --config.file={file}")
     urls = ", ".join(f"http://127.0.0.1:{port}" for port in ports)
     relay.write(
         "ready",

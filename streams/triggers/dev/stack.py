@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,6 +40,8 @@ class Service:
     command: Sequence[str | Path]
     env: Mapping[str, str] = field(default_factory=dict)
     cwd: Path | None = None
+    metrics_port: int | None = None
+    """Port of its metrics; 0 if they need a port of their own; None if it has none."""
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     restart_at: float | None = None
@@ -49,14 +51,17 @@ class Service:
 class Stack:
     """Starts, watches and stops processes. Not thread-safe."""
 
-    def __init__(self, relay: Relay) -> None:
+    def __init__(self, relay: Relay, prepare: Callable[[Service], Service] = lambda service: service) -> None:
+        """`prepare` is called with each service before its start, and returns the one to start."""
         self._relay = relay
+        self._prepare = prepare
         self.services: list[Service] = []
 
     def start(self, service: Service) -> None:
         """Start a process; `watch` will restart it when it dies."""
-        self.services.append(service)
-        self._launch(service)
+        prepared = self._prepare(service)
+        self.services.append(prepared)
+        self._launch(prepared)
 
     def watch(self) -> None:
         """Check every process once, and restart those that died. Call it repeatedly; it does not block.
@@ -124,13 +129,13 @@ def worker_service(settings: Settings, slot: int, port: int) -> Service:
     env = {"TRIGGERS_WEB_PORT": str(port), "TRIGGERS_WORKER_ID": f"worker-{slot}"}
     folder = str(settings.data_dir / f"worker-{slot}")
     command = [sys.executable, "-m", "triggers.cli", "worker", "--data-dir", folder]
-    return Service(f"worker-{slot}", command, environment(settings) | env)
+    return Service(f"worker-{slot}", command, environment(settings) | env, metrics_port=port)
 
 
 def console_service(settings: Settings, port: int, *options: str) -> Service:
     """Return the service of the console on a port of 127.0.0.1."""
     command = [sys.executable, "-m", "triggers.cli", "console", "--port", str(port), *options]
-    return Service("console", command, environment(settings))
+    return Service("console", command, environment(settings), metrics_port=0)
 
 
 def queues_of(rules: Path) -> list[str]:
@@ -146,7 +151,7 @@ def queues_of(rules: Path) -> list[str]:
 def api_service(settings: Settings, port: int) -> Service:
     """Return the service of the HTTP API on a port of 127.0.0.1."""
     command = [sys.executable, "-m", "triggers.cli", "api", "serve", "--host", "127.0.0.1", "--port", str(port)]
-    return Service("api", command, environment(settings))
+    return Service("api", command, environment(settings), metrics_port=0)
 
 
 def rules_service(settings: Settings, rules: Path) -> Service:
@@ -160,7 +165,7 @@ def celery_service(settings: Settings, app: str, name: str, env: Mapping[str, st
     """Return the service of a Celery worker of the app."""
     celery = [sys.executable, *_WITHOUT_ROOT_WARNING, "-m", "celery", "--quiet", "-A", app]
     command = [*celery, "worker", "-c", "2", "-l", "WARNING", "-n", f"{name}@%h"]
-    return Service(name, command, {**environment(settings), **env}, cwd)
+    return Service(name, command, {**environment(settings), **env}, cwd, metrics_port=0)
 
 
 def make_topics(settings: Settings, relay: Relay, rules: Path | None) -> None:
