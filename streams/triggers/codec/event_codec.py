@@ -35,6 +35,7 @@ _CLASSES: Final = {_NAMESPACE + event.__name__: event for event in SHAPES}
 _NAMES: Final = {event: name for name, event in _CLASSES.items()}
 _HEAD: Final = MARKER + _EVENTS.fingerprint
 _MARKER: Final = MARKER  # a final name is not looked up, which would take 130 instructions
+_HEADER_BYTES: Final = HEADER_BYTES
 _TRIGGER_FIRED: Final = TriggerFired
 
 
@@ -121,7 +122,7 @@ def check_event(event: Event, max_payload_bytes: int) -> None:
 
 def _decode_trigger_fired(value: bytes, position: int, time: int) -> Event | None:
     """Decodes a fired trigger on the fast path; returns None if the general decoder must be used."""
-    fields = read_trigger_fired(value, HEADER_BYTES) if value.startswith(_HEAD) else None
+    fields = read_trigger_fired(value, _HEADER_BYTES) if value.startswith(_HEAD) else None
     if fields is None:
         return None
     event_id, event_time, source, trigger, kwargs = fields

@@ -167,7 +167,7 @@ def _import(
 def _bind(session: Session, rules: PublishedRules, plan: Plan, event: Event, *, fresh: bool) -> None:
     before = session.plan
     session.configure(plan)
-    session.header.published = RuleBinding(rules.name, rules.version)
+    session.header.published, session.is_bound = RuleBinding(rules.name, rules.version), True
     session.index_rules(rules.position)
     if not fresh:
         switch_rules(session, before, event.recorded or event.time)

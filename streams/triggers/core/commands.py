@@ -108,14 +108,6 @@ CHANGING = frozenset({Outcome.APPLIED, Outcome.UNUSED, Outcome.STOPPED, Outcome.
 """Outcomes of events that changed the session."""
 
 
-class FireRecord(Struct, frozen=True, gc=False):
-    """A trigger that fired in a decision: the trigger of the event, or the task's name when its result cascades."""
-
-    trigger: str
-    scheduled: tuple[str, ...]
-    """Names of the instances that it scheduled, by the declaration order of their tasks, then by creation order."""
-
-
 class BoundRules(Struct, frozen=True, gc=False):
     """The published rules that a session has taken."""
 

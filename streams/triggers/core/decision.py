@@ -1,19 +1,32 @@
-"""`Decision`: the effects of one event on its session."""
+"""`Decision`: the effects of one event on its session.
+
+These are data classes, because compiled code reads the fields of a struct thirty times as slowly.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from triggers.core.commands import BoundRules, CancelTask, Command, FireRecord, ForwardTrigger, Outcome
+from triggers.core.commands import BoundRules, CancelTask, Command, ForwardTrigger, Outcome
+
+
+@dataclass(init=False, slots=True)
+class FireRecord:
+    """A trigger that fired in a decision: the trigger of the event, or the task's name when its result cascades."""
+
+    trigger: str
+    scheduled: tuple[str, ...]
+    """Names of the instances that it scheduled, by the declaration order of their tasks, then by creation order."""
+
+    def __init__(self, trigger: str, scheduled: tuple[str, ...]) -> None:
+        self.trigger = trigger
+        self.scheduled = scheduled
 
 
 @dataclass(init=False, slots=True)
 class Decision:
-    """The effects of one event on its session.
-
-    It is a data class, because compiled code reads the fields of a struct thirty times as slowly.
-    """
+    """The effects of one event on its session."""
 
     outcome: Outcome
     commands: list[Command]

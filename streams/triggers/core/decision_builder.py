@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from triggers.core.commands import Command, FireRecord, Outcome
-from triggers.core.decision import Decision
+from triggers.core.commands import Command, Outcome
+from triggers.core.decision import Decision, FireRecord
 from triggers.core.events import SessionEvent, TriggerFired
 from triggers.core.follow_ups import FollowUps
 from triggers.core.state.session import Session

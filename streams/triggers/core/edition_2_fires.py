@@ -6,9 +6,10 @@ from typing import Final
 
 from triggers.core import edition_2_attempts
 from triggers.core.calling import make_forward
-from triggers.core.commands import FireRecord, Outcome
+from triggers.core.commands import Outcome
 from triggers.core.conditions.evaluator import Occurrence
 from triggers.core.contribution import Contribution
+from triggers.core.decision import FireRecord
 from triggers.core.decision_builder import DecisionBuilder
 from triggers.core.fired_kwargs import FiredKwargs
 from triggers.core.follow_ups import FollowUps

@@ -63,7 +63,7 @@ def apply(session: Session, event: Event) -> Decision:
     if event_id is not None and session.ids.contains(event_id):
         decision = Decision(outcome=_DUPLICATE)
     else:
-        if session.exists and session.header.published is None:
+        if session.exists and not session.is_bound:
             decision = _decide(session, event)
         else:
             decision = decide_with_rules(session, event, _decide)

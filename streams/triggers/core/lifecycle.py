@@ -134,14 +134,14 @@ def schedule_attempt(builder: DecisionBuilder, loaded: LoadedInstance, delay: in
 
 def _begin_attempt(builder: DecisionBuilder, instance: Instance) -> None:
     session = builder.session
-    if session.spans and not instance.attempt and instance.parent < 0:  # copies have the spans of their originals
+    before = instance.attempt
+    if session.spans and not before and instance.parent < 0:  # copies have the spans of their originals
         held = spans_of_instance(session.spans, instance.sequence, instance.kwargs)
         instance.spans = add_spans(held, instance.spans)
-    if past := session.header.past_attempts:
-        instance.attempt = max(instance.attempt, past)
-    instance.attempt += 1
+    instance.attempt = max(before, session.header.past_attempts) + 1
     instance.attempt_closed = False
-    instance.cascade_depth = builder.cascade_depth
+    if before or builder.cascade_depth:  # without an earlier attempt it is 0
+        instance.cascade_depth = builder.cascade_depth
     instance.configuration = session.plan.digest
 
 
@@ -216,7 +216,9 @@ def command_for(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance) ->
 def task_kwargs(session: Session, rule: Rule, instance: Instance) -> bytes:
     """Returns the kwargs of the task: trigger -> kwargs, merged over `withParams`. Fired values stay verbatim."""
     kwargs = instance.kwargs
-    names = sorted(kwargs) if len(kwargs) > 1 else kwargs
+    names = list(kwargs)
+    if len(names) > 1:
+        names.sort()
     fired = join_members([encoded_name(name) + session.payloads.read(kwargs[name]) for name in names])
     return fired if rule.with_params == b"{}" else merge(rule.with_params, fired)
 

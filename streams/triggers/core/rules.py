@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 from operator import attrgetter
 from typing import Final
 
-from triggers.core.commands import FireRecord, Outcome
+from triggers.core.commands import Outcome
+from triggers.core.decision import FireRecord
 from triggers.core.decision_builder import DecisionBuilder
 from triggers.core.edition_2_fires import fire_in_edition_2
 from triggers.core.fired_kwargs import FiredKwargs
@@ -18,8 +19,7 @@ from triggers.core.state.instance import Instance, Payload
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.statuses import UNSTARTED, Status
 
-_FIRE_RECORD: Final = FireRecord  # a final name is not looked up, which would take 130 instructions
-_INSTANCE: Final = Instance
+_INSTANCE: Final = Instance  # a final name is not looked up, which would take 130 instructions
 _STOPPED: Final = Outcome.STOPPED  # looked up only once, because each look-up of an enumeration's member takes 0.1 µs
 
 
@@ -48,7 +48,7 @@ def fire_trigger(builder: DecisionBuilder, fired_kwargs: FiredKwargs) -> None:
     for loaded in ready:
         start_instance(builder, rules[loaded.task], loaded)
     scheduled = () if builder.outcome is _STOPPED else tuple([loaded.name for loaded in ready])
-    builder.fires.append(_FIRE_RECORD(trigger, scheduled))
+    builder.fires.append(FireRecord(trigger, scheduled))
 
 
 def _record_fire(builder: DecisionBuilder, trigger: str) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.support.memory_session import MemorySession
 
 from triggers.codec import DecisionRecord, decision_record, decode_decision, encode_decision
-from triggers.core.commands import FireRecord
+from triggers.core.decision import FireRecord
 from triggers.core.events import Event, ReplayRequested, SkipRequested, TaskFailed, TaskRetried, TriggerFired
 from triggers.errors import Undecodable
 

@@ -51,6 +51,7 @@ class Session:
         "header",
         "ids",
         "instances",
+        "is_bound",
         "latest",
         "moved",
         "payloads",
@@ -82,6 +83,7 @@ class Session:
         self.header = header
         self.exists = there and not header.deleted
         """True if the session has events and is not deleted."""
+        self.is_bound = header.published is not None  # compiled code reads the header's field thirty times as slowly
         self.plan: Plan = plan or self._plans.load(header.configuration, self._partition_rows)
         self.tasks = SpillingMap(header.tasks, self.rows, TASKS, spilled=header.tasks_spilled)
         self.latest = SpillingMap(header.latest, self.rows, LATEST, spilled=header.latest_spilled)
@@ -198,7 +200,7 @@ class Session:
     @property
     def records_fires(self) -> bool:
         """True if the session may get rules of edition 2, which ask when triggers were last fired."""
-        return not self.plan.digest or self.header.published is not None
+        return self.is_bound or not self.plan.digest
 
     def forget_edition_2(self) -> None:
         """Deletes what the session kept because it had no rules, when it gets rules of edition 1."""
