@@ -83,6 +83,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     latency under load."""
     idle_poll_s: float = 0.1
     """Maximum time for which a poll waits for the first record."""
+    transaction_interval_s: float = 0.01
+    """Minimum time between the beginnings of two transactions, up to 1 s. An event after a quiet time does not wait."""
+    transaction_linger_s: float = 0.05
+    """Maximum time, up to 1 s, for which events that cause no command wait to be committed with later ones."""
     session_timeout_s: float = 6.0
     """Time without a heartbeat after which a worker's partitions are assigned to other workers. Brokers reject values
     below 6 s unless `group.min.session.timeout.ms` is lower."""
@@ -175,16 +179,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Lowest level that is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL."""
 
     def __post_init__(self) -> None:
-        """Raises SettingsError for an address with a password in it, which other machines and log files would get.
-
-        Also raises it for a secret that is set twice, as a value and as a file.
-        """
+        """Raises SettingsError for an address with a password, a secret that is set twice, or a wait out of range."""
         for name in ("brokers", "advertised_url"):
             value = str(getattr(self, name))
             if "@" in value or "?" in value:
                 shown = without_secrets(value)
                 raise SettingsError(f"{PREFIX}{name.upper()} is {shown!r}, but it must have no user, no @ and no ?")
-
+        for name in ("transaction_interval_s", "transaction_linger_s"):
+            if not 0 <= (value := getattr(self, name)) <= 1:
+                raise SettingsError(f"{PREFIX}{name.upper()} is {value:g}, but it must be from 0 to 1 (seconds)")
         for name in ("kafka_username", "kafka_password", "kafka_key_password"):
             if getattr(self, name) and getattr(self, f"{name}_file"):
                 variable = PREFIX + name.upper()

@@ -19,6 +19,8 @@ class Decider:
         self.too_early: set[int] = set()
         """Number of batches that are decided before that call."""
         self.cut: set[int] = set()
+        self.kept: set[int] = set()
+        """Numbers of the batches that nobody waits for."""
         self.spans: list[Span] = []
         """The spans of each batch."""
         self.exported: list[dict[int, int]] = []
@@ -32,6 +34,7 @@ class Decider:
             raise BrokerUnavailable("no registry")
         self.decided.append(batch.offsets)
         batch.truncated = number in self.cut
+        batch.is_awaited = number not in self.kept
         batch.rows[0] = {b"k": b"v"}
         batch.spans = self.spans
         if number == 1:

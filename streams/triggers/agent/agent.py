@@ -11,6 +11,7 @@ from triggers.agent.batch import Batch
 from triggers.agent.dead_letters import DeadLetters
 from triggers.agent.index_reach import IndexReach
 from triggers.agent.partition_turn import PartitionTurn, TurnContext
+from triggers.agent.records import Output
 from triggers.agent.timers import Timers
 from triggers.codec import read_trace
 from triggers.core.commands import Outcome
@@ -35,6 +36,7 @@ class Agent:
         self._metrics = metrics
         self._spans = spans
         self._commands = context.names.commands
+        self._decisions = context.names.decisions
         self._letters = context.names.dead_letters
         self._letter_bytes = context.topics.limit_of(self._letters)
 
@@ -43,10 +45,13 @@ class Agent:
         letters = DeadLetters(self._letters, self._letter_bytes)
         outcomes: Counter[Outcome] = Counter()
         failures: Counter[tuple[str, str]] = Counter()
+        first_output, rows = len(batch.outputs), 0
         with self._metrics.decide_seconds.time():
             for partition, records in batch.records.items():
                 turn = PartitionTurn(self._context, self._reach, batch, partition, letters)
-                batch.rows[partition] = turn.run(records)
+                changes = turn.run(records)
+                batch.add_rows(partition, changes)
+                rows += len(changes)
                 batch.truncate(partition, turn.decided)
                 _count_outcomes(outcomes, turn.outcomes)
                 failures.update(turn.index.new_failures)
@@ -54,21 +59,27 @@ class Agent:
                     self._timers.postpone(partition, timer, early_ms)
                 self._metrics.loaded_sessions.inc(turn.loaded)
             if not batch.records:
-                self._extend_indexes(batch)
+                rows += self._extend_indexes(batch)
             batch.outputs += self._timers.due(batch)
+        batch.is_awaited = any(output.topic != self._decisions for output in batch.outputs)
         self._context.rows.replace_changes(batch.rows)
         self._context.cache.trim()
-        self._count(batch, letters, outcomes)
+        self._metrics.rows.inc(rows)
+        self._count(batch.outputs[first_output:], letters, outcomes)
         if letters.first:
             self._log_letters(letters)
         self._metrics.failures.count(failures)
 
-    def _extend_indexes(self, batch: Batch) -> None:
-        """Uses an idle batch to add sessions of an earlier release to the index of a partition, one at a time."""
+    def _extend_indexes(self, batch: Batch) -> int:
+        """Uses an idle batch to add sessions of an earlier release to the index of a partition, one at a time.
+
+        Returns the number of changed rows.
+        """
         for partition in sorted(batch.ready):
             if changes := self._reach.extend(partition, is_idle=True).changes:
-                batch.rows[partition] = changes
-                return
+                batch.add_rows(partition, changes)
+                return len(changes)
+        return 0
 
     def forget(self, partitions: frozenset[int] | None = None) -> None:
         self._context.cache.forget(partitions)
@@ -98,13 +109,12 @@ class Agent:
         if (more := sum(letters.reasons.values()) - len(letters.first)) > 0:
             log.warning("more records of the batch become dead letters", letters=more, reasons=dict(letters.reasons))
 
-    def _count(self, batch: Batch, letters: DeadLetters, outcomes: Counter[Outcome]) -> None:
+    def _count(self, outputs: list[Output], letters: DeadLetters, outcomes: Counter[Outcome]) -> None:
         for outcome, number in outcomes.items():
             self._metrics.events.labels(outcome.value).inc(number)
         for reason, number in letters.reasons.items():
             self._metrics.dead_letters.labels(reason).inc(number)
-        self._metrics.commands.inc(sum([output.topic.startswith(self._commands) for output in batch.outputs]))
-        self._metrics.rows.inc(sum(map(len, batch.rows.values())))
+        self._metrics.commands.inc(sum([output.topic.startswith(self._commands) for output in outputs]))
         self._metrics.cached_sessions.set(len(self._context.cache))
 
 

@@ -18,11 +18,17 @@ class Batch:
     """The records of one transaction. The agent fills `rows` and `outputs`; the pump commits them with `offsets`.
 
     A batch without records lets the agent publish what is due.
+
+    A batch can take the place of one that is decided but not committed. It then has the rows and outputs of that one,
+    too, and both are committed together.
     """
 
     __slots__ = (
+        "_decided_before",
         "_full",
+        "_offsets_before",
         "done",
+        "is_awaited",
         "offsets",
         "output_bytes",
         "outputs",
@@ -33,17 +39,25 @@ class Batch:
         "truncated",
     )
 
-    def __init__(self, records: dict[int, list[Record]], ready: frozenset[int]) -> None:
+    def __init__(self, records: dict[int, list[Record]], ready: frozenset[int], before: Batch | None = None) -> None:
+        """`before` is the batch whose place this one takes. It must not be used any more."""
+        self._offsets_before: dict[int, int] = {} if before is None else before.offsets
+        self._decided_before = 0 if before is None else before.size
         self.records = records
+        """The records to decide. Those of the batch before are decided already."""
         self.ready = ready
         """Partitions that are owned and restored."""
-        self.offsets: dict[int, int] = {p: next_offset(fetched[-1]) for p, fetched in records.items()}
+        self.offsets: dict[int, int] = dict(self._offsets_before)
         """Partition -> offset of the next record to read."""
-        self.rows: dict[int, Changes] = {}
-        self.outputs: list[Output] = []
-        self.spans: list[Span] = []
+        for partition, fetched in records.items():
+            self.offsets[partition] = next_offset(fetched[-1])
+        self.rows: dict[int, Changes] = {} if before is None else before.rows
+        self.outputs: list[Output] = [] if before is None else before.outputs
+        self.is_awaited = True
+        """False if nobody waits for the batch's transaction: it has no outputs but those of the decision feed."""
+        self.spans: list[Span] = [] if before is None else before.spans
         """Spans to export after the commit."""
-        self.output_bytes = 0
+        self.output_bytes: int = 0 if before is None else before.output_bytes
         """Bytes of the outputs that events have caused so far."""
         self.truncated = False
         """True if some of the records were left out. The next batch must be read from `offsets`."""
@@ -68,13 +82,23 @@ class Batch:
         self.records[partition] = records[:decided]
         if decided:
             self.offsets[partition] = next_offset(records[decided - 1])
+        elif partition in self._offsets_before:
+            self.offsets[partition] = self._offsets_before[partition]
         else:
             del self.offsets[partition]
 
+    def add_rows(self, partition: int, changes: Changes) -> None:
+        """Adds changed rows of a partition."""
+        rows = self.rows.get(partition)
+        if rows is None:
+            self.rows[partition] = changes
+        else:
+            rows.update(changes)
+
     @property
     def size(self) -> int:
-        """Returns the number of consumed records."""
-        return sum(map(len, self.records.values()))
+        """Returns the number of consumed records, those of the batch before included."""
+        return self._decided_before + sum(map(len, self.records.values()))
 
     @property
     def is_empty(self) -> bool:

@@ -94,15 +94,16 @@ class Member:
             [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
         )
 
-    def fetch(self, max_records: int, idle_s: float) -> dict[int, list[Record]]:
-        """Returns records of ready partitions, by partition. Waits up to `idle_s` for the first one, and for no other.
+    def fetch(self, max_records: int, idle_s: float, not_before: float = 0.0) -> dict[int, list[Record]]:
+        """Returns records of ready partitions, by partition. Waits up to `idle_s` for the first one.
 
-        `consume(max_records, timeout)` alone would wait its whole timeout for the last record of a batch.
-        Raises RecordsRefused if records before these are missing.
+        Collects others until the moment `not_before` of `time.monotonic()`; `consume` alone would wait for the last
+        record of a batch. Raises RecordsRefused if records before these are missing.
         """
         self._start_restored()
         first = self._kafka.poll(idle_s)
-        messages = [] if first is None else [first, *self._kafka.consume(max_records - 1, 0)]
+        collect_s = max(0.0, not_before - time.monotonic())
+        messages = [] if first is None else [first, *self._kafka.consume(max_records - 1, collect_s)]
         try:
             records = self._by_partition(messages)
             self._guard.check_records(records)

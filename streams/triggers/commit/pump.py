@@ -1,6 +1,7 @@
 """The pump fetches a batch, lets the agent decide it and commits it.
 
-While a full batch is committed, the next one is decided.
+While a full batch is committed, the next one is decided. A batch that nobody waits for, such as one of results that
+cause no commands, is kept for a moment and committed with the next one (`Pace`).
 
 Every Kafka call runs on one thread, because confluent-kafka blocks for seconds if a consumer is called from another
 thread than the one that polls it. So rebalances happen only in a fetch, when at most one batch is decided and not
@@ -21,9 +22,11 @@ import structlog
 
 from triggers.agent.batch import Batch, Processor
 from triggers.commit.member import Member
+from triggers.commit.pace import Pace
 from triggers.commit.progress import Progress
 from triggers.commit.transaction import Aborted, Transactions
 from triggers.errors import TryAgain
+from triggers.kafka.records import Record
 from triggers.process.exits import ExitCode, Stop
 from triggers.table.partition_rows import PartitionRows
 from triggers.telemetry.metrics import Metrics
@@ -48,8 +51,8 @@ class Pump:
         rows_of: Callable[[int], PartitionRows],
         progress: Progress,
         metrics: Metrics,
+        pace: Pace,
         max_records: int,
-        idle_s: float,
         patience_s: float,
     ) -> None:
         self._member = member
@@ -59,13 +62,13 @@ class Pump:
         self._rows_of = rows_of
         self._progress = progress
         self._metrics = metrics
+        self._pace = pace
         self._max_records = max_records
-        self._idle_s = idle_s
         self._patience_s = patience_s
         self._thread = ThreadPoolExecutor(1, "kafka")
         self._ready: frozenset[int] = frozenset()
         self._decided: Batch | None = None
-        """The full batch that is decided but not committed. The next batch is decided on top of it."""
+        """The batch that is decided but not committed: a full one, or one that is kept. The next one follows it."""
         self._stopping = False
         self._stopped = asyncio.Event()
         self._lag_at = 0.0
@@ -89,9 +92,12 @@ class Pump:
     async def _run_cycle(self) -> None:
         before, self._decided = self._decided, None
         try:
-            decided = await self._decide_while_committing(before, await self._fetch(before))
-            if decided is not None and decided.size >= self._max_records and not decided.truncated:
-                self._decided = decided  # more records are waiting
+            if before is None or self._is_full(before):
+                decided = await self._decide_while_committing(before, await self._fetch(before))
+            else:
+                decided = await self._extend(before)
+            if decided is not None and (self._is_full(decided) or self._is_kept(decided)):
+                self._decided = decided
             elif decided is not None:
                 await self._commit(decided)
         except Aborted as aborted:
@@ -101,20 +107,47 @@ class Pump:
             await self._fetch_again(type(error).__name__)
             await asyncio.sleep(_RETRY_PAUSE_S)
 
-    async def _fetch(self, before: Batch | None) -> Batch:
-        """Fetches the next records. Waits for the first one only if no decided batch waits to be committed.
+    def _is_full(self, batch: Batch) -> bool:
+        """Returns whether more records are waiting behind a decided batch."""
+        return batch.size >= self._max_records and not batch.truncated
 
-        Raises Aborted if a partition of that batch was lost.
+    def _is_kept(self, batch: Batch) -> bool:
+        """Returns whether a decided batch waits for others, because nobody waits for it."""
+        if batch.is_awaited or batch.truncated or not batch.records:
+            return False
+        now = time.monotonic()
+        self._pace.keep(now)
+        return self._pace.remaining_s(now) > 0
+
+    async def _fetch(self, before: Batch | None) -> dict[int, list[Record]]:
+        """Fetches the next records. If a full batch waits to be committed, it does not wait for the first one.
+
+        Raises Aborted if a partition of the decided batch was lost.
         """
-        idle_s = self._idle_s if before is None else 0
-        records = await self._on_kafka_thread(lambda: self._member.fetch(self._max_records, idle_s))
+        idle_s, not_before, max_records = self._pace.idle_s, self._pace.earliest, self._max_records
+        if before is not None and self._is_full(before):
+            idle_s, not_before = 0.0, 0.0
+        elif before is not None:
+            idle_s, max_records = self._pace.remaining_s(time.monotonic()), max_records - before.size
+        records = await self._on_kafka_thread(lambda: self._member.fetch(max_records, idle_s, not_before))
         self._follow_assignment(self._member.consuming)
         if before is not None and not before.offsets.keys() <= self._member.consuming:
             raise Aborted("PARTITIONS_LOST")
-        return Batch(records, self._member.consuming)
+        return records
 
-    async def _decide_while_committing(self, before: Batch | None, batch: Batch) -> Batch | None:
+    async def _extend(self, kept: Batch) -> Batch:
+        """Decides the records that come while a batch is kept. Returns the batch that takes its place."""
+        records = await self._fetch(kept)
+        if not records:
+            return kept
+        batch = Batch(records, self._member.consuming, kept)
+        await self._hand_over(batch)
+        await batch.done
+        return batch
+
+    async def _decide_while_committing(self, before: Batch | None, records: dict[int, list[Record]]) -> Batch | None:
         """Decides a batch while the one before it is committed. Returns None if it leaves nothing to commit."""
+        batch = Batch(records, self._member.consuming)
         if before is None:
             return await self._decide(batch)
         committing = asyncio.ensure_future(self._commit(before))
@@ -160,6 +193,7 @@ class Pump:
             self._metrics.lag.labels(partition).set(lag)
 
     async def _commit(self, batch: Batch) -> None:
+        self._pace.begin_transaction(time.monotonic())
         with self._metrics.transaction_seconds.time():
             await self._on_kafka_thread(lambda: self._commit_and_write(batch))
         self._progress.advance(batch.offsets)
@@ -181,6 +215,7 @@ class Pump:
 
     async def _fetch_again(self, reason: str) -> None:
         self._metrics.aborted_transactions.labels(reason).inc()
+        self._pace.drop()
         self._processor.forget()
         await self._on_kafka_thread(self._rewind)
 

@@ -25,6 +25,7 @@ from triggers.client.schema_registry import event_decoder
 from triggers.commit.guard import Guard
 from triggers.commit.member import Member
 from triggers.commit.ownership import Ownership
+from triggers.commit.pace import Pace
 from triggers.commit.progress import Progress
 from triggers.commit.pump import Pump
 from triggers.commit.standstill_watch import StandstillWatch
@@ -206,8 +207,12 @@ class Worker:
             rows_of=self._store.partition_rows,
             progress=self._progress,
             metrics=self._metrics,
+            pace=Pace(
+                idle_s=self._settings.idle_poll_s,
+                interval_s=self._settings.transaction_interval_s,
+                linger_s=self._settings.transaction_linger_s,
+            ),
             max_records=self._settings.max_batch_records,
-            idle_s=self._settings.idle_poll_s,
             patience_s=self._patience.watchdog_s,
         )
         freeze_garbage_collector()

@@ -5,82 +5,24 @@ import json
 from collections.abc import Callable
 
 import pytest
-from tests.support.kept_spans import KeptSpans
-from tests.support.listed_queues import ListedQueues
+from tests.support.agent_bench import NAMES, Bench
 from tests.support.questionnaires import CONFIGURATION
 from tests.support.records import PARTITIONS, fire, record
 
-from triggers.agent.agent import Agent
 from triggers.agent.batch import MAX_OUTPUT_BYTES, Batch
-from triggers.agent.decision_traces import DecisionTracer
-from triggers.agent.overlay import Overlays
 from triggers.agent.partition_turn import TurnContext
 from triggers.agent.records import Output
-from triggers.agent.session_cache import SessionCache
 from triggers.agent.size_limits import size_of_output
-from triggers.agent.timers import Timers
 from triggers.codec import EventDecoder, decode_command, decode_dead_letter
 from triggers.codec.confluent_framing import SchemaSource
-from triggers.core.state.plans import Plans
-from triggers.core.state.rows import MemoryRows, header_key
+from triggers.core.state.rows import header_key
 from triggers.errors import BrokerUnavailable
-from triggers.kafka.installed_topics import InstalledTopics
 from triggers.kafka.records import Record
 from triggers.process.exits import ExitCode, Stop
 from triggers.queries.index_rows import REACH
-from triggers.telemetry.metrics import Metrics
-from triggers.topology import Topology, partition_of
+from triggers.topology import partition_of
 
-NAMES = Topology("test")
 HOME = partition_of(b"s1", PARTITIONS)
-
-
-class Bench:
-    """An agent over rows in memory, whose batches the test commits."""
-
-    def __init__(self, *, largest_row: int = 10_000, largest_command: int = 10_000, exports: bool = False) -> None:
-        largest = dict.fromkeys((NAMES.events, NAMES.dead_letters), 10_000)
-        largest |= {NAMES.changelog: largest_row, NAMES.commands: largest_command}
-        self.rows = {p: MemoryRows() for p in range(PARTITIONS)}
-        self.metrics = Metrics()
-        self.queues = ListedQueues()
-        self.spans = KeptSpans()
-        self.cache = SessionCache(100)
-        self.output_bytes = 0
-        """Output of each batch before its first event."""
-        rules = TurnContext(
-            names=NAMES,
-            topics=InstalledTopics(PARTITIONS, "id", 86_400, largest),
-            decoder=EventDecoder(5_000, None),
-            plans=Plans(),
-            cache=self.cache,
-            rows=Overlays(self.rows.__getitem__),
-            metrics=self.metrics,
-            queues=self.queues,
-            tracer=DecisionTracer(exports=exports),
-        )
-        timers = Timers(NAMES.events, rules.rows.for_partition, self.metrics)
-        self.agent = Agent(rules, timers, self.metrics, self.spans)
-
-    def decide(self, *records: Record) -> Batch:
-        """Decides a batch without committing it."""
-        by_partition: dict[int, list[Record]] = {}
-        for one in records:
-            by_partition.setdefault(one.partition() or 0, []).append(one)
-        batch = Batch(by_partition, frozenset(self.rows))
-        batch.output_bytes = self.output_bytes
-        self.agent.process(batch)
-        return batch
-
-    def commit(self, *records: Record) -> Batch:
-        """Decides a batch and writes its rows."""
-        batch = self.decide(*records)
-        for partition, changes in batch.rows.items():
-            self.rows[partition].write(changes)
-        return batch
-
-    def session_row(self, uid: str) -> bytes | None:
-        return self.rows[partition_of(uid.encode(), PARTITIONS)].get(header_key(uid))
 
 
 @pytest.fixture
@@ -160,6 +102,45 @@ async def test_two_batches_lead_to_the_same_result_as_one(bench: Bench) -> None:
         other.commit(one)
 
     assert bench.rows == other.rows
+
+
+async def test_a_batch_that_takes_the_place_of_another_leads_to_the_same_result_as_both(bench: Bench) -> None:
+    other_session = next(key for n in range(100) if partition_of(key := b"o%d" % n, PARTITIONS) != HOME)
+    records = [
+        configure(),
+        fire("firstPageReceived", offset=1),
+        configure(other_session),
+        fire("questionnaireComplete", offset=2),
+    ]
+    at_once = Bench()
+    whole = at_once.commit(*records)
+
+    kept = bench.decide(*records[:1])
+    kept = bench.decide(*records[1:3], before=kept)
+    batch = bench.decide(*records[3:], before=kept)
+
+    assert (batch.offsets, batch.outputs, batch.size) == (whole.offsets, whole.outputs, 4)
+    assert {p: dict(changes) for p, changes in batch.rows.items()} == whole.rows
+    for counted in ("rows", "commands"):
+        assert getattr(bench.metrics, counted)._value.get() >= getattr(at_once.metrics, counted)._value.get() > 0
+
+
+async def test_a_batch_that_decides_nothing_keeps_the_offsets_of_the_one_before(bench: Bench) -> None:
+    kept = bench.decide(configure(), fire("firstPageReceived", offset=1))
+    batch = Batch({HOME: [fire("questionnaireComplete", offset=2)]}, frozenset(bench.rows), kept)
+    batch.take_no_more()
+
+    bench.agent.process(batch)
+
+    assert (batch.truncated, batch.offsets, batch.size) == (True, {HOME: 2}, 2)
+
+
+async def test_somebody_waits_for_a_batch_with_commands_and_for_one_with_dead_letters(bench: Bench) -> None:
+    kept = bench.decide(configure(), fire("firstPageReceived", offset=1))
+
+    assert not kept.is_awaited
+    assert bench.decide(fire("questionnaireComplete", offset=2), before=kept).is_awaited
+    assert Bench().decide(record(b"?")).is_awaited
 
 
 async def test_a_session_is_decoded_once_and_kept_for_the_next_batch(bench: Bench) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
+from tests.support.agent_bench import NAMES, Bench
 from tests.support.records import fire, record
-from tests.unit.agent.test_agent import NAMES, Bench, to
+from tests.unit.agent.test_agent import to
 
 from triggers.codec import decode_command_or_cancellation
 from triggers.core.commands import CancelTask

@@ -87,6 +87,11 @@ async def test_without_the_feed_nothing_is_published() -> None:
     assert to(NAMES.decisions, decide(configure(), fire("go", offset=1), feed=False)) == []
 
 
+async def test_nobody_waits_for_a_batch_that_only_publishes_decisions() -> None:
+    assert not decide(configure(), fire("nobody", offset=1)).is_awaited
+    assert decide(configure(), fire("go", offset=1)).is_awaited
+
+
 async def test_an_event_whose_decision_would_be_too_large_is_left_out_with_its_commands() -> None:
     sizes = [size_of_output(output) for output in to(NAMES.decisions, decide(configure(), fire("go", offset=1)))]
     assert sizes == sorted(sizes)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 from structlog.testing import capture_logs
+from tests.support.agent_bench import NAMES, Bench
 from tests.support.records import record
-from tests.unit.agent.test_agent import HOME, NAMES, Bench, to
+from tests.unit.agent.test_agent import HOME, to
 
 from triggers.agent.records import Output
 from triggers.codec import decode_command, decode_dead_letter, encode_event, read_trace

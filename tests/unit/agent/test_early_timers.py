@@ -7,8 +7,9 @@ import json
 
 import pytest
 from structlog.testing import capture_logs
+from tests.support.agent_bench import NAMES, Bench
 from tests.support.records import fire, record
-from tests.unit.agent.test_agent import NAMES, Bench, to
+from tests.unit.agent.test_agent import to
 
 from triggers.agent import timers
 from triggers.agent.dead_letters import MAX_LOGGED

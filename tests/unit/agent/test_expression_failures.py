@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from tests.support.agent_bench import Bench
 from tests.support.records import fire, record
-from tests.unit.agent.test_agent import Bench
 
 LEAF = {"trigger": "paid", "when": "kwargs.amount > 100"}
 RULES = {"$edition": 2, "t_big": {"after": [LEAF], "run": "app.big"}}

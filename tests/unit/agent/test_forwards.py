@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from tests.support.agent_bench import NAMES, Bench
 from tests.support.records import PARTITIONS, fire, record
-from tests.unit.agent.test_agent import NAMES, Bench, to
+from tests.unit.agent.test_agent import to
 
 from triggers.agent.forwards import MAX_FORWARDS, count_forwards
 from triggers.agent.records import Output

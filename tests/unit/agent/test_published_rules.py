@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from tests.support.agent_bench import NAMES, Bench
 from tests.support.records import fire, record
-from tests.unit.agent.test_agent import HOME, NAMES, Bench, to
+from tests.unit.agent.test_agent import HOME, to
 
 from triggers.codec import decode_command, decode_dead_letter, encode_event
 from triggers.core.events import RulesPublished, TriggerFired

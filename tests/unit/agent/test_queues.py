@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping
 
 import pytest
+from tests.support.agent_bench import NAMES, Bench
 from tests.support.records import fire, record
-from tests.unit.agent.test_agent import HOME, NAMES, Bench, to
+from tests.unit.agent.test_agent import HOME, to
 
 from triggers.agent.batch import Batch
 from triggers.agent.records import Output
