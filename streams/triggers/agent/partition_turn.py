@@ -32,7 +32,7 @@ from triggers.core.state.rows import Changes
 from triggers.core.state.session import Session
 from triggers.errors import CallError, NotFound, TooManyCommands, TryAgain, Undecodable, UnknownRules
 from triggers.kafka.installed_topics import InstalledTopics
-from triggers.kafka.records import Record, headers_of, or_minus_one, timestamp_ms
+from triggers.kafka.records import Record, headers_of, key_of, offset_of, timestamp_ms, value_of
 from triggers.process.exits import Stop
 from triggers.telemetry.metrics import Metrics
 from triggers.topology import Topology
@@ -98,7 +98,7 @@ class PartitionTurn:
         self.index.until = start.until
         self._changes.update(start.changes)
         for record in records:
-            key = record.key()
+            key = key_of(record)
             if self._batch.is_full or self._has_published or (not key and self.decided and self._publication(record)):
                 break
             self.decided += 1
@@ -236,7 +236,7 @@ class PartitionTurn:
 
     def _decode(self, record: Record) -> Event:
         return self._context.decoder.decode(
-            record.value(), headers_of(record), or_minus_one(record.offset()), timestamp_ms(record)
+            value_of(record), headers_of(record), offset_of(record), timestamp_ms(record)
         )
 
     def _write_session(self, session_turn: SessionTurn) -> None:

@@ -64,9 +64,7 @@ class ExpectedOffsets:
         if not offsets:
             return []
         due = self._next[partition]
-        after = due + len(offsets)
-        # The comparison runs in C: this is all that contiguous records cost.
-        gaps = [] if offsets == list(range(due, after)) else find_gaps(partition, due, offsets)
+        gaps = [] if _are_contiguous(due, offsets) else find_gaps(partition, due, offsets)
         self._next[partition] = offsets[-1] + 1
         return gaps
 
@@ -80,6 +78,15 @@ class ExpectedOffsets:
             raise OutOfOrder(f"partition {partition}: the position is {position}, but {due} must come next")
         self._next[partition] = position
         return [Gap(partition, due, position, ends_at_record=False)] if position > due else []
+
+
+def _are_contiguous(due: int, offsets: list[int]) -> bool:
+    """Returns whether the offsets are `due` and those after it. This is all that contiguous records cost."""
+    for offset in offsets:
+        if offset != due:
+            return False
+        due += 1
+    return True
 
 
 def find_gaps(partition: int, due: int, offsets: Iterable[int]) -> list[Gap]:

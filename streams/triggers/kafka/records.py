@@ -42,9 +42,27 @@ class Record(Protocol):
         """Returns the headers in order, or None. Call `headers_of` instead."""
 
 
-_read_headers: Final = cast("Callable[[Record], Sequence[Header] | None]", partial(Message.headers))
+# Compiled code calls a method of the class in half the time of one that it looks up by name in the object.
+_read_key: Final = cast("Callable[[Record], bytes | None]", Message.key)
+_read_value: Final = cast("Callable[[Record], bytes | None]", Message.value)
+_read_offset: Final = cast("Callable[[Record], int | None]", Message.offset)
 _read_timestamp: Final = cast("Callable[[Record], tuple[int, int]]", Message.timestamp)
-"""A method of the class costs an event half as much as one that is looked up by its name in the object."""
+_read_headers: Final = cast("Callable[[Record], Sequence[Header] | None]", partial(Message.headers))
+
+
+def key_of(record: Record) -> bytes | None:
+    """Returns the bytes of the record's key, or None."""
+    return _read_key(record)
+
+
+def value_of(record: Record) -> bytes | None:
+    """Returns the bytes of the record's value, or None for a tombstone."""
+    return _read_value(record)
+
+
+def offset_of(record: Record) -> int:
+    """Returns the record's offset in its partition."""
+    return or_minus_one(_read_offset(record))
 
 
 def headers_of(record: Record) -> Sequence[Header] | None:
