@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 import pytest
+from tests.support.program import run, run_json
 from tests.support.questionnaires import Application, interleaved, questionnaire
 from tests.support.settled import wait_until_processed
 from tests.support.topic_reader import wait_until
@@ -215,6 +216,25 @@ def test_with_a_token_only_those_who_know_it_read_sessions(settings: Settings) -
         with pytest.raises(NotPermitted, match="TRIGGERS_READ_TOKEN"):
             SessionSearch(settings).find(SessionQuery())
         assert SHARED not in worker.log_text()
+
+
+def test_a_worker_says_which_partitions_it_has_and_counts_their_stuck_sessions(
+    settings: Settings, worker: WorkerProcess
+) -> None:
+    rules = {"t_ship": {"after": ["paid"], "run": "ship"}, "t_thank": {"after": ["t_ship", "known"], "run": "thank"}}
+    application = Application(settings)
+    for event in ({"configuration": rules}, {"trigger": "paid"}, {"type": "failed", "instance": "t_ship#0",
+                  "exception_type": "shop.Lost"}):  # fmt: skip
+        application.fire("s1", event)
+    application.flush()
+    wait_until_processed(settings)
+
+    assert worker.get("/partitions") == (200, {"ready": [0, 1, 2, 3], "restoring": []})
+    status = run_json(settings, "status")
+    assert list(status["workers"]["partitions"].values()) == [[0, 1, 2, 3]]
+    assert f"workers: {worker.url} 0,1,2,3" in run(settings, "status").stdout
+    behind = b'triggers_stuck_sessions{why="behind_failure"} 1.0'
+    wait_until(lambda: behind in worker.raw("/metrics"), "the stuck session is counted")
 
 
 def test_health_and_metrics_are_served_and_fausts_own_pages_are_not(worker: WorkerProcess) -> None:

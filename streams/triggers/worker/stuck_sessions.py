@@ -28,6 +28,8 @@ _PAUSE: Final = 99.0
 """Length of the pause after a slice, in multiples of its duration."""
 _LEAST_PAUSE_S: Final = 0.1
 _BETWEEN_PASSES_S: Final = 15.0
+_UNTIL_FIRST_S: Final = 1.0
+"""Pause while the worker has no partition yet."""
 _ALL: Final = 1 << 30
 
 log = structlog.get_logger(__name__)
@@ -93,7 +95,7 @@ class StuckSessions:
                 self.count_all()
             except Exception:  # a metric must not end the worker; the next pass may succeed
                 log.exception("the stuck sessions could not be counted")
-            self._stop.wait(_BETWEEN_PASSES_S)
+            self._stop.wait(_BETWEEN_PASSES_S if self._counts else _UNTIL_FIRST_S)
 
     def _count(self, rows: Rows) -> StuckCount | None:
         """Returns the count of a partition, or None if it was asked to stop."""
