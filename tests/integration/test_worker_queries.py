@@ -232,7 +232,7 @@ def test_a_worker_says_which_partitions_it_has_and_counts_their_stuck_sessions(
     assert worker.get("/partitions") == (200, {"ready": [0, 1, 2, 3], "restoring": []})
     status = run_json(settings, "status")
     assert list(status["workers"]["partitions"].values()) == [[0, 1, 2, 3]]
-    assert f"workers: {worker.url} 0,1,2,3" in run(settings, "status").stdout
+    assert f"workers: {worker.url} 0-3" in run(settings, "status").stdout
     behind = b'triggers_stuck_sessions{why="behind_failure"} 1.0'
     wait_until(lambda: behind in worker.raw("/metrics"), "the stuck session is counted")
 

@@ -27,4 +27,11 @@ def _restore_words(each: RestoringPartition) -> str:
 
 
 def _ranges(partitions: list[int]) -> str:
-    return ",".join(map(str, partitions))
+    """Return numbers in their order, such as `0-3,7`."""
+    runs: list[tuple[int, int]] = []
+    for each in sorted(partitions):
+        if runs and runs[-1][1] == each - 1:
+            runs[-1] = (runs[-1][0], each)
+        else:
+            runs.append((each, each))
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
