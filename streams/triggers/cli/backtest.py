@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import click
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
 from triggers.analysis.backtest.assumptions import Assumptions, NewRules, parse_stub
 from triggers.analysis.backtest.change_words import change_details, change_words, remark_lines, sign_of
@@ -21,13 +21,11 @@ from triggers.cli.log_options import every_event, log_options
 from triggers.cli.option_types import JsonObject, PointInTime
 from triggers.cli.output import json_option, print_json, print_line, print_table
 from triggers.cli.printable import printable
+from triggers.cli.progress import COLUMNS
 from triggers.cli.settings_options import command_settings
 from triggers.core.config import validate_configuration
 from triggers.core.events import Event
 from triggers.errors import CallError
-
-_COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-
 
 _PRINT_EVERY = 1_000
 
@@ -100,7 +98,7 @@ def backtest_command(
 
 def _run(backtest: Backtest, events: Iterable[tuple[str, Event]], out: click.utils.LazyFile | None) -> None:
     with ExitStack() as stack:
-        progress = stack.enter_context(Progress(*_COLUMNS, console=Console(stderr=True), transient=True))
+        progress = stack.enter_context(Progress(*COLUMNS, console=Console(stderr=True), transient=True))
         log = stack.enter_context(GroupedLog())
         reading = _Counted(progress, "reading", None)
         backtest.gather(reading.through(events), log)

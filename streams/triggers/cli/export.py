@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from triggers.cli.progress import show_count
 from triggers.cli.settings_options import kafka_settings
 from triggers.client.session_events import SessionEvents
 from triggers.codec.event_lines import encode_line
@@ -22,6 +23,6 @@ def export_command(ctx: click.Context, sessions: tuple[str, ...]) -> None:
     source, out = SessionEvents(settings), click.get_binary_stream("stdout")
     named = source.read_sessions(sessions).items() if sessions else ()
     wanted = ((uid, event) for uid, events in named for event in events) if sessions else source.read_all()
-    for session, event in wanted:
+    for session, event in show_count(wanted, "exporting"):
         out.write(encode_line(session, event) + b"\n")
     out.flush()

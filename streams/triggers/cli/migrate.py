@@ -14,6 +14,7 @@ from triggers.cli.ignored_options import refuse_ignored
 from triggers.cli.operator_events import actor_name
 from triggers.cli.option_types import Input
 from triggers.cli.output import json_option, print_json, print_table
+from triggers.cli.progress import show_count
 from triggers.cli.settings_options import kafka_settings
 from triggers.errors import CallError, NotFound
 from triggers.redaction import without_secrets
@@ -58,7 +59,7 @@ def migrate_command(
     settings = kafka_settings(ctx)
     actor = actor_name(settings)
     migration = Migration(settings, lambda uid: _open(storage, uid, cache), reissue=reissue, actor=actor)
-    report = [migration.move(uid, dry_run=not really) for uid in uids]
+    report = [migration.move(uid, dry_run=not really) for uid in show_count(uids, "moving", len(uids), every=1)]
     _print(report, really=really, as_json=as_json)
     if any(moved.result not in DONE for moved in report):
         ctx.exit(1)

@@ -26,6 +26,7 @@ from triggers.analysis.times import DAY_MS, length_of_time, moment
 from triggers.cli.log_options import every_event, log_options
 from triggers.cli.option_types import Duration, PointInTime
 from triggers.cli.output import json_option, print_json, print_line, print_table
+from triggers.cli.progress import show_count
 from triggers.cli.settings_options import command_settings
 
 _SHOWN = 20
@@ -77,7 +78,7 @@ def stats_command(
 
     The command reads all events, sorts them by session in a temporary file, and folds one session after another.
     """
-    with GroupedLog(every_event(command_settings(ctx), file, rules)) as log:
+    with GroupedLog(show_count(every_event(command_settings(ctx), file, rules), "reading")) as log:
         counted = compute_statistics(log, since, until, stuck_after)
     tables: Tables = {
         RuleRow: ("rules", counted.rules),
