@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.support.browser import run_browser, strict_page
 from tests.support.console_server import console_server
-from tests.support.program import run_json
+from tests.support.program import run, run_json
 from tests.support.questionnaires import Application
 from tests.support.settled import wait_until_processed
 from tests.support.topic_setup import create_topics
@@ -152,6 +152,31 @@ def test_an_empty_filter_selects_nothing(console: str, page: Page) -> None:
     expect(page.get_by_role("link", name="Delete…")).to_have_count(0)
     page.goto(f"{console}/jobs/new?action=delete")
     expect(page.locator("main .finding.error")).to_contain_text("the filter is empty")
+
+
+def test_sessions_that_a_search_finds_adopt_published_rules(
+    console: str, settings: Settings, page: Page, tmp_path: Path
+) -> None:
+    page.goto(f"{console}/jobs/new?action=adopt&prefix=order-01")
+    expect(page.locator("main")).to_contain_text("Nobody has published rules")
+    rules = tmp_path / "rules.json"
+    rules.write_text('{"t_thank": {"after": ["t_charge"], "run": "shop.thank"}}')
+    assert run(settings, "rules", "publish", "thanks", str(rules)).returncode == 0
+    page.goto(f"{console}/sessions?prefix=order-01")
+    page.get_by_role("link", name="Adopt rules…").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Which rules do the sessions adopt?")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Let 10 sessions adopt rules?")
+    expect(page.get_by_role("region", name="What will happen")).to_contain_text("it has no published rules")
+
+    page.get_by_role("button", name="Let 10 sessions adopt version 1").click()
+
+    expect(page.get_by_role("link", name="10 applied")).to_be_visible()
+    expect(page.locator("dl.facts")).to_contain_text("thanks@1")
+    page.get_by_role("link", name="order-013").click()
+    expect(page.locator("ol.timeline")).to_contain_text("ada let the session adopt version 1 of 'thanks'")
+    versions = [each["rules"] for each in run_json(settings, "list", "--prefix", "order-01")["sessions"]]
+    assert [(each["name"], each["version"]) for each in versions] == [("thanks", 1)] * 10
 
 
 def test_dead_letters_are_redriven_and_discarded_with_buttons(console: str, settings: Settings, page: Page) -> None:
