@@ -18,9 +18,9 @@ from tests.support.running_installation import HOSTILE, RunningInstallation, sho
 
 from triggers.console import FileSource
 from triggers.errors import BrokerUnavailable
-from triggers.overview.installation import InstallationReader, Lag
+from triggers.overview.installation import InstallationReader, Lag, WorkerPartitions
 from triggers.overview.remembered import RememberedAnswer
-from triggers.queries import MissingPartition
+from triggers.queries import MissingPartition, RestoringPartition
 
 AWAY = [MissingPartition(1, "no worker owns it"), MissingPartition(4, "it moves <b>now</b>")]
 
@@ -257,3 +257,38 @@ async def test_a_slow_question_is_asked_once_at_a_time_and_its_answer_is_kept() 
     assert (first.value, second.value) == (None, None)
     assert "there is no answer after" in first.problem
     assert (third.value, fourth.value, asked[0]) == (1, 1, 1)
+
+
+class Restoring(RunningInstallation):
+    """An installation in which a worker restores partitions, and another one does not answer."""
+
+    def list_workers(self) -> WorkerPartitions:
+        return WorkerPartitions(
+            partitions={"http://worker-1:6066": [0, 1, 2], "http://worker-2:6066": [4]},
+            unowned=[3],
+            restoring=[RestoringPartition(partition=1, rows=200_000, restored=50_000), RestoringPartition(partition=2)],
+            silent={"http://worker-2:6066": "worker http://worker-2:6066 does not answer: <b>refused</b>"},
+        )
+
+
+async def test_the_overview_says_how_far_restores_have_come_and_who_does_not_say_it() -> None:
+    rows = shop()
+    async with _console(Restoring(rows, shop_letters(rows.now))) as client:
+        page = await _page(client, "/")
+
+    assert "partition 1: 50,000 of 200,000 rows" in page.text
+    assert "partition 2: waits for the restore before it" in page.text
+    assert "does not answer: <b>refused</b>" in page.text
+    assert "No worker owns the partition 3. Its sessions stand still" in page.text
+
+
+async def test_dead_letters_are_filtered_by_what_a_job_would_change(client: ConsoleClient) -> None:
+    every = await _page(client, "/dead-letters")
+    some = await _page(client, "/dead-letters?detail=BYTE+17&prefix=order-")
+    none = await _page(client, "/dead-letters?topic=elsewhere")
+
+    assert "bad json 1" in every.text
+    assert "order-007" in some.text
+    assert "bad key" not in some.text
+    assert "There are no open dead letters that match all of these filters" in none.text
+    await _page(client, f"/dead-letters?reason={'x' * 1025}", 400)
