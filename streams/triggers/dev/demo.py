@@ -216,7 +216,7 @@ class Demo:
             return
         largest = progress.largest
         progress.largest = Lag(max(largest.events, lag.events), max(largest.commands, lag.commands))
-        if self.plan.kill and not progress.killed and lag.commands:
+        if self.plan.kill and not progress.killed and lag != Lag():
             self._kill_a_worker()
 
     def _measure(self) -> Lag | None:

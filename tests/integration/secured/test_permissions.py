@@ -91,6 +91,7 @@ def test_the_demo_and_a_killed_worker_need_no_other_permissions(run: Run) -> Non
 UNUSED = {
     (Process.OPERATOR, NAMES.decisions, "Write"),
     (Process.OPERATOR, f"{NAMES.commands}.", "Write"),
+    (Process.OPERATOR, NAMES.commands, "Read"),
     (Process.API, NAMES.commands, "Read"),
     (Process.CONSOLE, NAMES.commands, "Read"),
     (Process.API, NAMES.commands, "Write"),
