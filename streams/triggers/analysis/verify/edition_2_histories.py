@@ -43,6 +43,8 @@ class Edition2Replay:
     def __init__(self, driver: HistoryDriver) -> None:
         self._driver = driver
         self._newest: dict[str, RulesPublished] = {}
+        self._views: dict[str, SessionView] = {}
+        """Session -> its view after its last step. To read one takes longer than to apply an event."""
         self._position = -1
 
     def differences(self, history: Mapping[str, Any]) -> list[str]:
@@ -60,7 +62,7 @@ class Edition2Replay:
         if step["op"] == "publish":
             return self._publish(step)
         uid = step.get("session", MAIN)
-        before = self._driver.view(uid)
+        before = self._views.get(uid) or self._driver.view(uid)
         event, _ = step_event(step, lambda instance: _depth(before, instance))
         try:
             decision = self._driver.apply(uid, self._placed(event, step))
@@ -68,7 +70,8 @@ class Edition2Replay:
             return {"outcome": "refused", "error": type(error).__name__}
         if decision.outcome is Outcome.DUPLICATE:
             return {"outcome": str(Outcome.DUPLICATE)}
-        return _answer(before, decision, self._driver.view(uid))
+        self._views[uid] = after = self._driver.view(uid)
+        return _answer(before, decision, after)
 
     def final(self) -> Answer:
         """Returns what `final` should contain."""
