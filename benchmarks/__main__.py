@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 import msgspec
 
+from benchmarks.earlier_runs import add_rounds, keep
 from benchmarks.plan import FULL, QUICK
 from benchmarks.report import report
-from benchmarks.suite import SECTIONS, Figures, Suite, keep
+from benchmarks.suite import SECTIONS, Figures, Suite
 from benchmarks.summary import Summary, summarise
 from triggers.dev.broker import running_broker
 
@@ -27,6 +28,7 @@ class Document(Figures, kw_only=True):
 @click.option("--full", is_flag=True, help="Measure five rounds and a million sessions, in an hour instead of minutes.")
 @click.option("--only", "sections", type=click.Choice(list(SECTIONS)), multiple=True, help="Section to measure.")
 @click.option("--rounds", type=click.IntRange(1), help="Number of rounds, each with a run of every program.")
+@click.option("--add", is_flag=True, help="Add the rounds of other systems and programs to those of the last run.")
 @click.option(
     "--results", type=click.Path(path_type=Path), default=RESULTS, help="Folder for latest.json and latest.md."
 )
@@ -34,17 +36,20 @@ class Document(Figures, kw_only=True):
     "--old-framework", type=click.Path(path_type=Path), envvar="OLD_FRAMEWORK", help="Checkout to compare with."
 )
 def main(
-    *, full: bool, sections: tuple[str, ...], rounds: int | None, results: Path, old_framework: Path | None
+    *, full: bool, sections: tuple[str, ...], rounds: int | None, add: bool, results: Path, old_framework: Path | None
 ) -> None:
     """Measure on a Kafka that is started for it. Sections that are left out keep the figures of their last run."""
     plan = FULL if full else QUICK
     if rounds:
-        plan = replace(plan, rounds=rounds, latency_rounds=rounds, celery_rounds=rounds)
+        plan = replace(plan, rounds=rounds, latency_rounds=rounds, celery_rounds=rounds, peer_rounds=rounds)
     with running_broker(java_options=()) as brokers:
         figures = Suite(plan, brokers, old_framework, click.echo).run(sections or list(SECTIONS))
     latest = results / "latest.json"
     if sections and latest.exists():
-        keep(msgspec.json.decode(latest.read_bytes(), type=Figures), figures)
+        before = msgspec.json.decode(latest.read_bytes(), type=Figures)
+        if add:
+            add_rounds(before, figures)
+        keep(before, figures)
     write(figures, results)
     click.echo("\n" + (results / "latest.md").read_text())
 

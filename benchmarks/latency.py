@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import quantiles
@@ -27,8 +27,10 @@ from triggers.topology import Topology
 RATE = 500
 PARTITIONS = (8, 2)
 """Number of the agent's partitions. A transaction takes longer for each partition that it writes to."""
-_SESSIONS = Workload(name="latency", in_flight=1000, pages=0, whole=True)
+SESSIONS = Workload(name="latency", in_flight=1000, pages=0, whole=True)
 _WARM_UP_S = 5.0
+LAST_COMMANDS_S = 2.0
+"""Time for the last commands to become visible."""
 _AT = re.compile(rb'"at":([0-9.]+)')
 
 
@@ -62,10 +64,10 @@ def measure_latency(brokers: str, seconds: float, partitions: int, *, celery: bo
         agent = _start_agent(stack, settings, folder)
         if celery:
             _start_celery(stack, settings, folder)
-        visible = _Watcher(settings, _WARM_UP_S)
+        visible = CommandWatcher(settings, _WARM_UP_S)
         with visible.watching():
             fire_steadily(settings, _WARM_UP_S + seconds)
-            time.sleep(2)
+            time.sleep(LAST_COMMANDS_S)
         agent.check()
         latencies = {"command visible": summarize(visible.seconds)}
         if celery:
@@ -76,9 +78,9 @@ def measure_latency(brokers: str, seconds: float, partitions: int, *, celery: bo
 
 def _start_agent(stack: ExitStack, settings: Settings, folder: Path) -> Running:
     """Starts an agent with open sessions."""
-    publish(settings, _SESSIONS.all_events())
+    publish(settings, SESSIONS.all_events())
     agent = stack.enter_context(AGENT.start(settings, folder))
-    await_records(settings, Topology(settings.namespace).commands, agent, _SESSIONS.sessions)
+    await_records(settings, Topology(settings.namespace).commands, agent, SESSIONS.sessions)
     return agent
 
 
@@ -86,39 +88,51 @@ def _start_celery(stack: ExitStack, settings: Settings, folder: Path) -> None:
     """Starts a Celery worker and waits until it has run the sessions' first tasks."""
     worker = stack.enter_context(celery_worker(settings, folder, "-c2", BENCH_NOTES=str(folder / "notes")))
     events = Topology(settings.namespace).events
-    await_records(settings, events, worker, _SESSIONS.events + 2 * _SESSIONS.sessions)
+    await_records(settings, events, worker, SESSIONS.events + 2 * SESSIONS.sessions)
 
 
 @contextmanager
-def celery_worker(settings: Settings, folder: Path, *options: str, **env: str) -> Iterator[Running]:
-    """Starts `celery worker` with tasks that do nothing."""
+def celery_worker(
+    settings: Settings, folder: Path, *options: str, app: str = "benchmarks.programs.celery_tasks", **env: str
+) -> Iterator[Running]:
+    """Starts `celery worker` with the tasks of an app that do nothing."""
     env |= {"TRIGGERS_BROKERS": settings.brokers, "TRIGGERS_NAMESPACE": settings.namespace}
     quiet = ["--without-gossip", "--without-mingle", "--loglevel=WARNING"]
-    arguments = ["-m", "celery", "-A", "benchmarks.programs.celery_tasks", "worker", *quiet, *options]
+    arguments = ["-m", "celery", "-A", app, "worker", *quiet, *options]
     with run_python("celery", arguments, folder, env=env) as worker:
         yield worker
 
 
-def fire_steadily(settings: Settings, seconds: float, rate: int = RATE) -> None:
-    """Publishes pages at a rate to one open session after the other. Each page has the time at which it was fired."""
+def fire_steadily(
+    settings: Settings, seconds: float, rate: int = RATE, encode_page: Callable[[bytes], bytes] | None = None
+) -> None:
+    """Publishes pages at a rate to one open session after the other. Each page has the time at which it was fired.
+
+    `encode_page` makes a page of its kwargs; Avro by default.
+    """
+    encode = encode_page or _encode_page
     producer = Producer(producer_options(settings.brokers) | {"enable.idempotence": True, "linger.ms": 0})
     topic = Topology(settings.namespace).events
-    keys = [key for key, _ in _SESSIONS.all_events()][: _SESSIONS.in_flight]
+    keys = SESSIONS.keys()
     started = time.monotonic()
     for number in range(int(seconds * rate)):
         if (ahead := started + number / rate - time.monotonic()) > 0:
             time.sleep(ahead)
-        producer.produce(topic, _page(), keys[number % len(keys)])
+        producer.produce(topic, encode(_page_kwargs()), keys[number % len(keys)])
         producer.poll(0)
     producer.flush(30)
 
 
-def _page() -> bytes:
-    kwargs = b'{"at":%.6f,"answer":"' % time.time()
-    return encode_event(TriggerFired(trigger="pageReceived", kwargs=kwargs.ljust(KWARGS_BYTES - 2, b"x") + b'"}'))
+def _page_kwargs() -> bytes:
+    start = b'{"at":%.6f,"answer":"' % time.time()
+    return start.ljust(KWARGS_BYTES - 2, b"x") + b'"}'
 
 
-class _Watcher:
+def _encode_page(kwargs: bytes) -> bytes:
+    return encode_event(TriggerFired(trigger="pageReceived", kwargs=kwargs))
+
+
+class CommandWatcher:
     """Reads commands as soon as they are visible, and records their latency."""
 
     def __init__(self, settings: Settings, warm_up_s: float) -> None:

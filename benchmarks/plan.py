@@ -23,6 +23,8 @@ class Plan:
     old_long_sessions: int
     """Number of sessions of 500 pages for the old framework."""
     soak_s: float
+    peer_rounds: int
+    """Number of rounds in which other systems run."""
 
 
 QUICK = Plan(
@@ -37,6 +39,7 @@ QUICK = Plan(
     old_short_sessions=100,
     old_long_sessions=1,
     soak_s=60,
+    peer_rounds=1,
 )
 FULL = Plan(
     rounds=5,
@@ -50,4 +53,5 @@ FULL = Plan(
     old_short_sessions=200,
     old_long_sessions=2,
     soak_s=1800,
+    peer_rounds=5,
 )

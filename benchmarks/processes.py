@@ -34,12 +34,12 @@ class Cost:
         """Takes a sample. Does nothing once the process has ended."""
         try:
             family = [self.process, *self.process.children(recursive=True)]
-            used = [member.cpu_times() for member in family]
+            used = sum(map(_cpu_of, family))
             resident = sum(member.memory_info().rss for member in family)
         except psutil.NoSuchProcess:
             return
         self.times.append(time.time())
-        self.cpu_s.append(sum(each.user + each.system for each in used))
+        self.cpu_s.append(used)
         self.resident.append(resident)
 
     def cpu_between(self, start: float, end: float) -> float:
@@ -51,6 +51,20 @@ class Cost:
         t0, t1 = self.times[after - 1 : after + 1]
         c0, c1 = self.cpu_s[after - 1 : after + 1]
         return c0 + (c1 - c0) * min(max((moment - t0) / (t1 - t0), 0.0), 1.0)
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    """Returns the CPU seconds of a process and its children, including children that have ended."""
+    return sum(map(_cpu_of, [process, *process.children(recursive=True)]))
+
+
+def _cpu_of(process: psutil.Process) -> float:
+    """Returns the CPU seconds of a process and of those children that have ended."""
+    try:
+        used = process.cpu_times()
+    except psutil.NoSuchProcess:  # it has just ended, and its parent has its time
+        return 0.0
+    return sum(used[:4])
 
 
 @contextmanager

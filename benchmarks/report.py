@@ -7,6 +7,7 @@ from statistics import median
 
 from benchmarks.latency import Latency
 from benchmarks.micro.rule_cases import PLAIN, PLAIN_1
+from benchmarks.peers.comparison import loop_tables
 from benchmarks.publishing import Publication
 from benchmarks.rule_costs import MemoryCost, RuleCost
 from benchmarks.soak import Soak
@@ -25,6 +26,7 @@ def _sections(figures: Figures, summary: Summary) -> Iterator[str]:
     for name, runs in figures.throughput.items():
         yield f"### Throughput: {name}\n\n" + rates(runs)
     yield from _costs(figures)
+    yield from _peers(figures)
     if figures.latency:
         yield "### Latency at 500 events/s, ms\n\n" + latencies(figures.latency)
     for pool, runs in figures.celery.items():
@@ -36,6 +38,13 @@ def _sections(figures: Figures, summary: Summary) -> Iterator[str]:
     yield "### Where and when\n\n" + table(("", ""), [*figures.machine.items(), *figures.measured.items()])
     if figures.left_out:
         yield "Left out: " + "; ".join(figures.left_out)
+
+
+def _peers(figures: Figures) -> Iterator[str]:
+    for title, header, rows in loop_tables(figures.loops, figures.steady):
+        yield f"### {title}\n\n" + table(header, rows)
+    if figures.stream_latency:
+        yield "### Stream processors alone at 500 events/s, ms\n\n" + latencies(figures.stream_latency)
 
 
 def _costs(figures: Figures) -> Iterator[str]:

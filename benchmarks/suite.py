@@ -29,6 +29,9 @@ from benchmarks.latency import PARTITIONS, Latency, latency_name, measure_latenc
 from benchmarks.machine import describe_machine, describe_moment
 from benchmarks.micro_level import Steps, measure_steps
 from benchmarks.old_framework import OldFramework
+from benchmarks.peers import sections as peers
+from benchmarks.peers.streams import FEW_OPEN, MANY_OPEN, OpenSessions
+from benchmarks.peers.whole_loops import LoopRun, SteadyRun
 from benchmarks.plan import Plan
 from benchmarks.publishing import Publication, measure_publishing
 from benchmarks.rule_costs import MemoryCost, RuleCost, measure_memory, measure_rules
@@ -71,6 +74,12 @@ class Figures(msgspec.Struct, kw_only=True):
     publications: list[Publication] = []
     rules: dict[str, RuleCost] = {}
     remembering: list[MemoryCost] = []
+    stream_latency: dict[str, list[Latency]] = {}
+    """Program -> runs from fire to command at 500 events/s."""
+    loops: dict[str, list[LoopRun]] = {}
+    """System -> runs of whole questionnaires."""
+    steady: dict[str, dict[str, list[SteadyRun]]] = {}
+    """Tasks per second -> system -> runs."""
 
 
 @dataclass(slots=True)
@@ -175,6 +184,37 @@ class Suite:
         self.figures.soak.append(run)
         self.say(f"soak: {run.seconds:,.0f} s, {run.resident_mb[-1]:,.0f} MB, growth {run.growth:.3f}")
 
+    def streams(self) -> None:
+        """Measures our agent and Kafka Streams alone with 1,000 sessions in flight."""
+        self._measure_streams(FEW_OPEN)
+
+    def streams_100k(self) -> None:
+        """Measures our agent and Kafka Streams alone with 100,000 sessions in flight."""
+        self._measure_streams(MANY_OPEN)
+
+    def stream_latency(self) -> None:
+        """Measures our agent and Kafka Streams at 500 events/s."""
+        plan = self.plan
+        self.figures.stream_latency = peers.stream_latencies(
+            self.brokers, plan.peer_rounds, plan.latency_s, self.say, self._skip_section
+        )
+
+    def loops(self) -> None:
+        """Measures whole questionnaires with other systems."""
+        self.figures.loops = peers.whole_loops(self.brokers, self.plan.peer_rounds, self.say, self._skip_section)
+
+    def steady(self) -> None:
+        """Measures other systems at steady rates."""
+        plan = self.plan
+        self.figures.steady = peers.steady_loads(
+            self.brokers, plan.peer_rounds, plan.latency_s, self.say, self._skip_section
+        )
+
+    def _measure_streams(self, workload: OpenSessions) -> None:
+        self.figures.throughput[workload.name] = peers.stream_processors(
+            workload, self.brokers, self.plan.peer_rounds, self.say, self._skip_section
+        )
+
     def _warm_up(self) -> None:
         for _ in range(_RUNS_FOR_NOTHING):
             measure(AGENT, LONGER, self.brokers)
@@ -226,28 +266,10 @@ SECTIONS: dict[str, Callable[[Suite], None]] = {
     "worker": Suite.worker,
     "takeover": Suite.takeover,
     "soak": Suite.soak,
-}
-
-FIELDS = {
-    "steps": ("steps",),
-    "rules": ("rules", "remembering"),
-    "throughput": ("throughput",),
-    "sessions": ("throughput",),
-    "publishing": ("throughput", "publications"),
-    "celery": ("celery",),
-    "latency": ("latency",),
-    "worker": ("cold_start_s", "recovery"),
-    "takeover": ("stall_s",),
-    "soak": ("soak",),
+    "streams": Suite.streams,
+    "streams_100k": Suite.streams_100k,
+    "stream_latency": Suite.stream_latency,
+    "loops": Suite.loops,
+    "steady": Suite.steady,
 }
 """Section -> method that measures it."""
-
-
-def keep(before: Figures, now: Figures) -> None:
-    """Copies the sections that this run has not measured from an earlier one."""
-    now.throughput = {**before.throughput, **now.throughput}
-    for section, when in before.measured.items():
-        if section not in now.measured:
-            now.measured[section] = when
-            for field in set(FIELDS[section]) - {"throughput"}:
-                setattr(now, field, getattr(before, field))

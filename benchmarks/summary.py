@@ -11,6 +11,7 @@ from benchmarks.contenders import AGENT, FAUST, FEW, LONG, LONGER, MANY, PASSTHR
 from benchmarks.latency import PARTITIONS, latency_name
 from benchmarks.micro.rule_cases import PLAIN
 from benchmarks.old_framework import NAME as OLD
+from benchmarks.peers.comparison import summarise_loops, summarise_steady, summarise_streams
 from benchmarks.suite import Figures, Runs
 from benchmarks.throughput import Rate
 
@@ -33,6 +34,7 @@ def summarise(figures: Figures) -> Summary:
     """Returns the summary of all sections that were measured, rounded to three digits."""
     summary = _throughput(figures) | _steps(figures) | _latency(figures) | _celery(figures)
     summary |= _worker(figures) | _soak(figures) | _rules(figures)
+    summary |= summarise_loops(figures.loops) | summarise_steady(figures.steady) | summarise_streams(figures.throughput)
     return {name: float(f"{value:.3g}") for name, value in summary.items()}
 
 
@@ -185,4 +187,17 @@ TARGETS = (
     Target("cold_start_s", "≤ 3 s to the first command with an empty table", at_most(3)),
     Target("celery_prefork_ratio_to_redis", "prefork: tasks/s no less than over Redis", at_least(1)),
     Target("celery_solo_ratio_to_redis", "solo: tasks/s no less than over Redis", at_least(1)),
+    Target("whole_loop_tasks_per_s_over_restate", "whole loop: ≥ 3 times the tasks/s of Restate", at_least(3)),
+    Target("whole_loop_tasks_per_s_over_celery_by_hand", "… ≥ 2.5 times those of Celery by hand", at_least(2.5)),
+    Target("cpu_ms_per_task", "≤ 1.1 ms of CPU a task in all", at_most(1.1)),
+    Target("cpu_ms_per_task_agents", "… agents ≤ 0.2", at_most(0.2)),
+    Target("cpu_ms_per_task_celery", "… Celery ≤ 0.45", at_most(0.45)),
+    Target("cpu_ms_per_task_broker", "… broker ≤ 0.45", at_most(0.45)),
+    Target("task_started_p50_ms_at_50", "p50 ≤ 6 ms from fire to task at 50/s, two agents", at_most(6)),
+    Target("task_started_p99_ms_at_50", "… p99 ≤ 20 ms", at_most(20)),
+    Target("cpu_ms_per_task_at_50", "… ≤ 5 ms of CPU a task", at_most(5)),
+    Target("agent_cpu_over_kafka_streams", "the agent's CPU ≤ that of Kafka Streams, 1,000 in flight", at_most(1)),
+    Target("agent_cpu_over_kafka_streams_100k", "… 100,000 in flight", at_most(1)),
+    Target("agent_cpu_us", "≤ 11 µs of CPU an event of the agent alone, 1,000 in flight", at_most(11)),
+    Target("agent_cpu_us_100k", "… ≤ 24 µs, 100,000 in flight", at_most(24)),
 )

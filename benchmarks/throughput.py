@@ -80,10 +80,13 @@ def measure(program: Program, workload: Workload, brokers: str) -> Rate:
     return rate_of(delivered, costs, workload.events_per_command)
 
 
-def rate_of(delivered: Delivered, costs: list[Cost], events_per_record: float = 1.0) -> Rate:
-    """Calculates the rate from the times of the records and the costs of the program and the broker."""
+def rate_of(delivered: Delivered, costs: list[Cost], events_per_record: float = 1.0, warm_up: float = _WARM_UP) -> Rate:
+    """Calculates the rate from the times of the records and the costs of the program and the broker.
+
+    `warm_up` is the share of the first records that do not count.
+    """
     times = delivered.times
-    first = int(len(times) * _WARM_UP)
+    first = int(len(times) * warm_up)
     start, end, events = times[first], times[-1], (len(times) - first) * events_per_record
     program_cost, *broker = [cost.cpu_between(start, end) / events * 1e6 for cost in costs]
     return Rate(

@@ -8,13 +8,14 @@ import msgspec
 
 from benchmarks.__main__ import Document, write
 from benchmarks.contenders import AGENT, FAUST, FEW, MANY, PASSTHROUGH
+from benchmarks.earlier_runs import keep
 from benchmarks.latency import PARTITIONS, latency_name, summarize
 from benchmarks.micro_level import Steps
 from benchmarks.plan import QUICK
 from benchmarks.publishing import ADOPTING, BEFORE, Publication
 from benchmarks.report import report
 from benchmarks.soak import Soak
-from benchmarks.suite import PUBLISHING, SECTIONS, Figures, Suite, keep
+from benchmarks.suite import PUBLISHING, SECTIONS, Figures, Suite
 from benchmarks.summary import TARGETS, summarise
 from benchmarks.throughput import Rate
 from benchmarks.worker_costs import Recovery

@@ -1,0 +1,1 @@
+"""The rules as a workflow of DBOS for each questionnaire."""

@@ -1,0 +1,1 @@
+"""Our programs: the tasks, and the application that publishes events to Kafka."""
