@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 
 import click
@@ -28,6 +30,7 @@ class Document(Figures, kw_only=True):
 @click.option("--full", is_flag=True, help="Measure five rounds and a million sessions, in an hour instead of minutes.")
 @click.option("--only", "sections", type=click.Choice(list(SECTIONS)), multiple=True, help="Section to measure.")
 @click.option("--rounds", type=click.IntRange(1), help="Number of rounds, each with a run of every program.")
+@click.option("--minutes", type=float, default=inf, help="Time after which no other system is measured.")
 @click.option("--add", is_flag=True, help="Add the rounds of other systems and programs to those of the last run.")
 @click.option(
     "--results", type=click.Path(path_type=Path), default=RESULTS, help="Folder for latest.json and latest.md."
@@ -36,14 +39,22 @@ class Document(Figures, kw_only=True):
     "--old-framework", type=click.Path(path_type=Path), envvar="OLD_FRAMEWORK", help="Checkout to compare with."
 )
 def main(
-    *, full: bool, sections: tuple[str, ...], rounds: int | None, add: bool, results: Path, old_framework: Path | None
+    *,
+    full: bool,
+    sections: tuple[str, ...],
+    rounds: int | None,
+    minutes: float,
+    add: bool,
+    results: Path,
+    old_framework: Path | None,
 ) -> None:
     """Measure on a Kafka that is started for it. Sections that are left out keep the figures of their last run."""
     plan = FULL if full else QUICK
     if rounds:
         plan = replace(plan, rounds=rounds, latency_rounds=rounds, celery_rounds=rounds, peer_rounds=rounds)
     with running_broker(java_options=()) as brokers:
-        figures = Suite(plan, brokers, old_framework, click.echo).run(sections or list(SECTIONS))
+        suite = Suite(plan, brokers, old_framework, click.echo, time.monotonic() + 60 * minutes)
+        figures = suite.run(sections or list(SECTIONS))
     latest = results / "latest.json"
     if sections and latest.exists():
         before = msgspec.json.decode(latest.read_bytes(), type=Figures)

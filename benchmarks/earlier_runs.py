@@ -25,7 +25,8 @@ FIELDS = {
     "streams_100k": ("throughput",),
     "stream_latency": ("stream_latency",),
     "loops": ("loops",),
-    "steady": ("steady",),
+    "steady_50": ("steady",),
+    "steady_500": ("steady",),
 }
 """Section -> fields that it fills."""
 
@@ -33,10 +34,11 @@ FIELDS = {
 def keep(before: Figures, now: Figures) -> None:
     """Copies the sections that this run has not measured from an earlier one."""
     now.throughput = {**before.throughput, **now.throughput}
+    now.steady = {**before.steady, **now.steady}
     for section, when in before.measured.items():
         if section not in now.measured:
             now.measured[section] = when
-            for field in set(FIELDS[section]) - {"throughput"}:
+            for field in set(FIELDS[section]) - {"throughput", "steady"}:
                 setattr(now, field, getattr(before, field))
 
 

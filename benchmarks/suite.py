@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
+from math import inf
 from pathlib import Path
 
 import msgspec
@@ -30,7 +31,8 @@ from benchmarks.machine import describe_machine, describe_moment
 from benchmarks.micro_level import Steps, measure_steps
 from benchmarks.old_framework import OldFramework
 from benchmarks.peers import sections as peers
-from benchmarks.peers.streams import FEW_OPEN, MANY_OPEN, OpenSessions
+from benchmarks.peers.streams import FEW_OPEN, MANY_OPEN
+from benchmarks.peers.turns import Turns
 from benchmarks.peers.whole_loops import LoopRun, SteadyRun
 from benchmarks.plan import Plan
 from benchmarks.publishing import Publication, measure_publishing
@@ -90,6 +92,8 @@ class Suite:
     brokers: str
     old_checkout: Path | None
     say: Say
+    ends_at: float = inf
+    """Time of `time.monotonic()` after which no other system is measured."""
     figures: Figures = field(default_factory=Figures)
 
     def run(self, sections: Sequence[str]) -> Figures:
@@ -186,33 +190,36 @@ class Suite:
 
     def streams(self) -> None:
         """Measures our agent and Kafka Streams alone with 1,000 sessions in flight."""
-        self._measure_streams(FEW_OPEN)
+        self.figures.throughput[FEW_OPEN.name] = peers.stream_processors(self._turns(), FEW_OPEN)
 
     def streams_100k(self) -> None:
         """Measures our agent and Kafka Streams alone with 100,000 sessions in flight."""
-        self._measure_streams(MANY_OPEN)
+        self.figures.throughput[MANY_OPEN.name] = peers.stream_processors(self._turns(), MANY_OPEN)
 
     def stream_latency(self) -> None:
         """Measures our agent and Kafka Streams at 500 events/s."""
-        plan = self.plan
-        self.figures.stream_latency = peers.stream_latencies(
-            self.brokers, plan.peer_rounds, plan.latency_s, self.say, self._skip_section
-        )
+        self.figures.stream_latency = peers.stream_latencies(self._turns())
 
     def loops(self) -> None:
         """Measures whole questionnaires with other systems."""
-        self.figures.loops = peers.whole_loops(self.brokers, self.plan.peer_rounds, self.say, self._skip_section)
+        self.figures.loops = peers.whole_loops(self._turns())
 
-    def steady(self) -> None:
-        """Measures other systems at steady rates."""
-        plan = self.plan
-        self.figures.steady = peers.steady_loads(
-            self.brokers, plan.peer_rounds, plan.latency_s, self.say, self._skip_section
-        )
+    def steady_50(self) -> None:
+        """Measures other systems at 50 tasks/s."""
+        self.figures.steady["50"] = peers.steady_loads(self._turns(), 50)
 
-    def _measure_streams(self, workload: OpenSessions) -> None:
-        self.figures.throughput[workload.name] = peers.stream_processors(
-            workload, self.brokers, self.plan.peer_rounds, self.say, self._skip_section
+    def steady_500(self) -> None:
+        """Measures other systems at 500 tasks/s."""
+        self.figures.steady["500"] = peers.steady_loads(self._turns(), 500)
+
+    def _turns(self) -> Turns:
+        return Turns(
+            brokers=self.brokers,
+            rounds=self.plan.peer_rounds,
+            latency_s=self.plan.latency_s,
+            say=self.say,
+            leave_out=self._skip_section,
+            ends_at=self.ends_at,
         )
 
     def _warm_up(self) -> None:
@@ -270,6 +277,7 @@ SECTIONS: dict[str, Callable[[Suite], None]] = {
     "streams_100k": Suite.streams_100k,
     "stream_latency": Suite.stream_latency,
     "loops": Suite.loops,
-    "steady": Suite.steady,
+    "steady_50": Suite.steady_50,
+    "steady_500": Suite.steady_500,
 }
 """Section -> method that measures it."""

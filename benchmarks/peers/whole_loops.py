@@ -15,8 +15,6 @@ from benchmarks.latency import Latency, summarize
 from benchmarks.peers.lots import opened_sessions, pages_of_open_sessions, whole_questionnaires
 from benchmarks.peers.site import Peer, Site
 
-RATES = (50, 500)
-"""Tasks per second of the steady loads."""
 WARM_UP_S = 10.0
 _SEED, _WARM_UP_SEED = 1, 7
 _PATIENCE_S = 30.0

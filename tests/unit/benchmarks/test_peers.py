@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import inf
 from pathlib import Path
 
 import psutil
 import pytest
 
-from benchmarks.earlier_runs import add_rounds
+from benchmarks.earlier_runs import add_rounds, keep
 from benchmarks.latency import summarize
 from benchmarks.peers import kafka_streams, postgres, restate_server, sections
 from benchmarks.peers.comparison import loop_tables
@@ -18,6 +19,7 @@ from benchmarks.peers.stream_check import compare
 from benchmarks.peers.stream_processors import AGENT_ALONE, EQUAL_WORK, command_of
 from benchmarks.peers.streams import FEW_OPEN, MANY_OPEN
 from benchmarks.peers.tally import FOLDER, Tally, TaskCounter, checksum, expected_tally, read_tally, read_tasks
+from benchmarks.peers.turns import Turns
 from benchmarks.peers.whole_loops import LoopRun, SteadyRun, cpu_ms_of
 from benchmarks.suite import Figures
 from benchmarks.summary import summarise
@@ -235,6 +237,41 @@ def test_rounds_are_added_to_those_of_the_last_run() -> None:
     assert len(now.loops["DBOS"]) == 1
     assert now.measured == {"loops": "yesterday; today"}
     assert now.throughput == {}
+
+
+def test_sections_of_one_field_keep_each_others_figures() -> None:
+    run = SteadyRun(latency=summarize([0.01] * 99), cpu_ms={}, load=1.0)
+    before = Figures(measured={"steady_500": "yesterday"}, steady={"500": {"triggers": [run]}})
+    now = Figures(measured={"steady_50": "today"}, steady={"50": {"triggers": [run]}})
+
+    keep(before, now)
+
+    assert set(now.steady) == {"50", "500"}
+
+
+def test_systems_take_turns_until_the_time_is_over() -> None:
+    left_out: list[str] = []
+
+    assert list(_turns(left_out, ends_at=inf).of(["a", "b"])) == [(1, "a"), (1, "b"), (2, "a"), (2, "b")]
+    assert list(_turns(left_out, ends_at=0).of(["a", "b"])) == []
+    assert left_out == ["the rest of round 1 of 2: the time was over"]
+
+
+def test_a_system_that_fails_is_left_out_with_its_error() -> None:
+    left_out: list[str] = []
+
+    def fail() -> int:
+        raise RuntimeError("39 tasks have run, expected 40")
+
+    turns = _turns(left_out, ends_at=inf)
+
+    assert turns.measure("DBOS", fail) is None
+    assert turns.measure("Restate", lambda: 1) == 1
+    assert left_out == ["DBOS: 39 tasks have run, expected 40"]
+
+
+def _turns(left_out: list[str], ends_at: float) -> Turns:
+    return Turns(brokers="", rounds=2, latency_s=1, say=lambda _: None, leave_out=left_out.append, ends_at=ends_at)
 
 
 def test_cpu_time_is_given_for_a_task() -> None:
