@@ -19,7 +19,6 @@ import structlog
 from triggers.process.exits import ExitCode, describe_exit
 from triggers.settings import Settings
 from triggers.telemetry.logs import configure_logging
-from triggers.worker.app import run_worker
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +72,13 @@ def run_workers(settings: Settings, processes: int, *, backoff: Backoff | None =
     return supervisor.run()
 
 
+def _run_worker(settings: Settings, slot: int) -> int:
+    """Runs a worker in its own process."""
+    from triggers.worker.app import run_worker  # noqa: PLC0415  # the supervisor needs no Faust and no RocksDB
+
+    return run_worker(settings, slot)
+
+
 @dataclass(slots=True)
 class Supervisor:
     """Starts, restarts and stops the processes of the slots."""
@@ -80,7 +86,7 @@ class Supervisor:
     settings: Settings
     processes: int
     backoff: Backoff
-    entry: Entry = run_worker
+    entry: Entry = _run_worker
     slots: list[Slot] = field(default_factory=list)
     _stopping: bool = False
     _code: int = ExitCode.OK
