@@ -57,7 +57,8 @@ class CeleryProcess:
 
     def start(self) -> None:
         self.log.touch()
-        self._process = WARM.Process(target=become_module, args=(self._arguments, self._environment, _ROOT, self.log))
+        arguments = (self._arguments, self._environment, _ROOT, self.log)
+        self._process = WARM.Process(target=become_module, args=arguments, daemon=True)
         self._process.start()
 
     def signal(self, number: int) -> None:

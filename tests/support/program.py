@@ -133,8 +133,8 @@ class Program:
         return self._wait(0) is not None
 
     def _start(self) -> None:
-        arguments = ("triggers.cli", *self._arguments)
-        self._process = WARM.Process(target=_live_in_the_background, args=(arguments, self._env, Path.cwd(), self._log))
+        arguments = (("triggers.cli", *self._arguments), self._env, Path.cwd(), self._log)
+        self._process = WARM.Process(target=_live_in_the_background, args=arguments, daemon=True)
         self._process.start()
 
     def _send(self, number: int) -> None:
