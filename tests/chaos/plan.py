@@ -37,3 +37,8 @@ class Plan:
     session_timeout_s: float = 6.0
     drain_s: float = 240.0
     """Maximum number of seconds to drain after the faults."""
+
+    @property
+    def has_clock_faults(self) -> bool:
+        """True if a fault may set an agent's clock."""
+        return not self.faults or any(name.startswith("clock") for name in self.faults)

@@ -237,7 +237,8 @@ def _code(world: World) -> dict[str, str]:
 
 
 def _clock(world: World) -> dict[str, str]:
-    library = fake_clock()
+    """Returns variables that let faults set the clock. The library costs the agent much CPU time."""
+    library = fake_clock() if world.plan.has_clock_faults else None
     if library is None:
         return {}
     return {
@@ -246,6 +247,7 @@ def _clock(world: World) -> dict[str, str]:
         "FAKETIME_CACHE_DURATION": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "DONT_FAKE_MONOTONIC": "1",
+        "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # otherwise it parses the C library's version at each wait with a timeout
     }
 
 
