@@ -31,7 +31,7 @@ from triggers.topology import Topology
 
 _SESSIONS = Workload(name="small load", in_flight=1000, pages=0, whole=True)
 _WARM_UP_S = 3.0
-_BROKER_WARM_UP_S = 20.0
+_BROKER_WARM_UP_S = 15.0
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -104,6 +104,7 @@ def main(rate: int, agents: int, seconds: float, rounds: int, waits: str) -> Non
         for _ in range(rounds):
             for name, pair in pairs.items():
                 runs[name].append(measure(pair, seconds=seconds))
+                click.echo(f"{name}: {runs[name][-1]}", err=True)
     click.echo(f"{rate} tasks/s, {agents} agents, {describe_moment()}\n")
     head = ("interval/linger", "p50 ms", "p99 ms", "CPU ms of a task", "agents", "celery", "broker")
     click.echo(table(head, [_row(name, each) for name, each in runs.items()]))
