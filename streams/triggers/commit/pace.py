@@ -1,6 +1,6 @@
 """How long a worker waits before it begins a transaction, so that a broker has fewer of them under a small load.
 
-A transaction costs a broker much the same whether it has one record or a hundred (docs/decisions/0033-pace.md). An
+A transaction costs a broker much the same whether it has one record or a hundred (docs/decisions/0034-pace.md). An
 event after a quiet time does not wait, and under load a transaction takes longer than its interval.
 """
 
