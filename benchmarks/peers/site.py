@@ -20,7 +20,7 @@ from benchmarks.processes import Running, cpu_seconds, run_python
 CALLER = "caller"
 """Name of the program that fires the events, in the figures by process."""
 _POLL_INTERVAL_S = 0.02
-_STALLED_S = 60.0
+_STALLED_S = 120.0
 _SURPLUS_S = 0.5
 """Seconds in which a task that runs twice may still show up."""
 
