@@ -6,11 +6,23 @@ from collections.abc import Iterator
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.property.timed_rules import TRIGGERS, Json, encoded, played, runs_in_report, runs_of, timed_rules
+from tests.property.timed_rules import (
+    TASKS,
+    TRIGGERS,
+    Json,
+    as_text,
+    encoded,
+    played,
+    runs_in_report,
+    runs_of,
+    timed_rules,
+)
 
+from triggers.analysis.check.edition_2_worlds import Edition2Worlds, Pace
+from triggers.analysis.check.exploration import AllOrders
 from triggers.analysis.check.orders import Budget, TaskOrders, Witness, explore_orders
-from triggers.analysis.check.steps import Step
-from triggers.analysis.check.worlds import EndlessCascade, FiredMove, Results
+from triggers.analysis.check.steps import Step, steps_of
+from triggers.analysis.check.worlds import EndlessCascade, FiredMove, Results, World
 from triggers.core.config import compile_plan
 
 BUDGET = Budget(worlds=4_000, walks=100)
@@ -78,6 +90,35 @@ def test_each_witness_of_a_sample_replays_in_a_real_session(rules: Json, events:
             assert not report.exhaustive
             for witness in report.witnesses or ():
                 check_witness(rules, found.task, witness, Results.AT_ONCE)
+
+
+def _examples(rules: Json, events: list[str], task: str) -> Iterator[tuple[list[Step], list[str]]]:
+    """Yields an order of each outcome of a task, as steps, with the runs that the exploration found."""
+    plan = compile_plan(encoded(rules))
+    kinds = [(FiredMove(trigger), events.count(trigger)) for trigger in sorted(set(events))]
+    worlds = Edition2Worlds(plan, kinds, Results.AT_ONCE, Pace.ANY)
+
+    def outcome(world: World) -> tuple[object, ...]:
+        return tuple(each.kwargs for each in world.instances if each.task == task and each.has_run)
+
+    found = AllOrders(worlds, outcome).explore(400)
+    for reached in found.outcomes.values() if found is not None else ():
+        runs = [dict(each.kwargs) for each in reached.world.instances if each.task == task and each.has_run]
+        yield list(steps_of(worlds, reached.example)), sorted(as_text(run) for run in runs)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=SLOW)
+@given(timed_rules(), EVENTS)
+def test_an_order_of_each_outcome_replays_in_a_real_session(rules: Json, events: list[str]) -> None:
+    """Attempts that stall and sessions that are deleted are among them."""
+    for task in TASKS:
+        try:
+            examples = list(_examples(rules, events, task)) if task in rules else []
+        except EndlessCascade:
+            continue
+        for steps, runs in examples:
+            waiting = {step.instance.partition("#")[0] for step in steps if step.instance is not None}
+            assert runs_of(played(rules, steps, waiting), task) == runs
 
 
 WAITS = st.sampled_from([0, 0, 1, 500, 999, 1_000, 1_001, 4_000, 5_000, 5_001, 6_999, 7_001, 13_000, 20_001, 60_000])

@@ -9,8 +9,10 @@ from typing import Any
 from hypothesis import strategies as st
 
 from triggers.analysis.check.steps import Step
+from triggers.core.commands import RunTask
 from triggers.core.config import validate_configuration
-from triggers.core.events import Event, TaskFailed, TaskFinished, TaskStatusChanged
+from triggers.core.events import Event, TaskFailed, TaskFinished, TaskStarted, TaskStatusChanged
+from triggers.core.kwargs import split_members
 from triggers.errors import InvalidConfiguration
 from triggers.testing import NEVER_STARTS, LocalSession
 
@@ -29,6 +31,11 @@ NAMES = (
     "t_0:failed",
 )
 DURATIONS = ("1s", "5s", "7s", "20s")
+TIMEOUTS: tuple[Json, ...] = (
+    {"running": "7s", "attempts": 1},
+    {"scheduled": "5s", "attempts": 2},
+    {"scheduled": "1s", "running": "5s"},
+)
 
 
 def conditions() -> st.SearchStrategy[Any]:
@@ -62,6 +69,13 @@ def directives() -> st.SearchStrategy[Json]:
             "deadline": deadlines,
             "cancelOn": st.lists(st.sampled_from(TRIGGERS), min_size=1, max_size=1),
             "retry": st.just({"attempts": 2, "wait": "3s"}),
+            "timeouts": st.sampled_from(
+                [
+                    {"running": "7s", "attempts": 1},
+                    {"scheduled": "5s", "attempts": 2},
+                    {"scheduled": "1s", "running": "5s"},
+                ]
+            ),
         },
     )
 
@@ -69,7 +83,8 @@ def directives() -> st.SearchStrategy[Json]:
 def timed_rules() -> st.SearchStrategy[Json]:
     """Strategy for rules that the engine accepts."""
     found = st.dictionaries(st.sampled_from(TASKS), directives(), min_size=1, max_size=3)
-    return found.map(lambda rules: {"$edition": 2} | rules).filter(is_accepted)
+    limits = st.sampled_from([{}, {}, {"$limits": {"sessionTtl": "6s"}}, {"$limits": {"sessionTtl": "1h"}}])
+    return st.builds(lambda rules, limits: {"$edition": 2} | limits | rules, found, limits).filter(is_accepted)
 
 
 def is_accepted(rules: Json) -> bool:
@@ -85,15 +100,20 @@ def encoded(rules: Json) -> bytes:
 
 
 def played(rules: Json, steps: Iterable[Step], waiting: Iterable[str] = ()) -> LocalSession:
-    """Takes the steps. The results of tasks in `waiting` are steps, too; others finish at once."""
+    """Takes the steps. The results of tasks in `waiting` are steps, too; others finish at once.
+
+    A session that was deleted is not begun again.
+    """
     session = LocalSession(rules, dict.fromkeys(waiting, NEVER_STARTS))
     for step in steps:
         if step.wait:
             session.advance(f"{step.wait}ms")
+        if not session.storage.tasks:
+            break
         if step.fire is not None:
             kwargs: Mapping[str, object] = json.loads(bytes(step.kwargs)) if step.kwargs is not None else {}
             session.fire(step.fire, kwargs)
-        if step.instance is not None:
+        if step.instance is not None and step.status != "scheduled":
             session.storage.write(_result(step.instance, step.status))
             session.run_tasks()
     return session
@@ -101,6 +121,8 @@ def played(rules: Json, steps: Iterable[Step], waiting: Iterable[str] = ()) -> L
 
 def _result(instance: str, status: str | None) -> Event:
     match status:
+        case "running":
+            return TaskStarted(instance=instance)
         case "failed":
             return TaskFailed(instance=instance, exception_type="builtins.RuntimeError")
         case "skipped":
@@ -110,9 +132,10 @@ def _result(instance: str, status: str | None) -> Event:
 
 
 def runs_of(session: LocalSession, task: str) -> list[str]:
-    """The kwargs of the runs that were issued, as a report shows them, sorted."""
-    shown = [instance for instance in session.storage.read().instances if instance.task == task and instance.attempt]
-    return sorted(as_text({alias: bytes(value) for alias, value in one.kwargs.items()}) for one in shown)
+    """The kwargs of the runs that were issued, as a report shows them, sorted. Those of a deleted session are there."""
+    runs = [command for command in session.storage.commands if isinstance(command, RunTask)]
+    by_instance = {run.instance: run.kwargs for run in runs if run.instance.rpartition("#")[0] == task}
+    return sorted(as_text(split_members(kwargs)) for kwargs in by_instance.values())
 
 
 def runs_in_report(runs: Sequence[Mapping[str, Any]]) -> list[str]:

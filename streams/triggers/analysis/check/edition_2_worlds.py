@@ -14,26 +14,28 @@ from typing import Final
 
 from msgspec import structs
 
+from triggers.analysis.check.result_choices import ends_of, result_event, stalls_of
 from triggers.analysis.check.world_keys import WorldKeys, received
 from triggers.analysis.check.worlds import (
     EndlessCascade,
     FinishedMove,
     FiredMove,
+    IdleMove,
     LaterMove,
     Move,
     Results,
     SeenInstance,
+    StalledMove,
     TimerMove,
     World,
+    delete_session,
 )
 from triggers.core.commands import RunTask, SetTimer
 from triggers.core.engine import apply
 from triggers.core.events import (
     ConfigurationUpdated,
     Event,
-    TaskFailed,
-    TaskFinished,
-    TaskStatusChanged,
+    TaskStarted,
     TimerFired,
     TriggerFired,
 )
@@ -86,7 +88,9 @@ class Edition2Worlds:
         self._keys = WorldKeys(plan)
         named = frozenset() if plan.edition_2 is None else plan.edition_2.named
         failing = {f"{task}:{Status.FAILED}" for task in failing}
-        self._ends = {task: tuple(_ends(task, named | failing)) for task in plan.tasks}
+        self._ends = {task: tuple(ends_of(task, named | failing)) for task in plan.tasks}
+        self._stalls = {name: stalls_of(plan, rule) for name, rule in plan.tasks.items()}
+        self._ttl = plan.limits.session_ttl
         self._durations = sorted(set(self._timer_durations()))
         self.was_cut = False
         """True if there were more moments than were tried."""
@@ -102,8 +106,10 @@ class Edition2Worlds:
                 yield rule.deadline.wait
             if rule.retry is not None and Status.FAILED in self._ends[name]:
                 yield rule.retry.wait
-            if self._results is Results.ANY_TIME:
+            if self._results is Results.ANY_TIME or self._stalls[name]:
                 yield from (limit for limit in (task.timeouts.scheduled, task.timeouts.running) if limit)
+        if self._ttl:
+            yield self._ttl
 
     @property
     def has_time(self) -> bool:
@@ -120,15 +126,16 @@ class Edition2Worlds:
         """Returns the possible next moves, each with its number of events. Results of equal runs are one move."""
         if world.moves > _MAX_MOVES:
             raise EndlessCascade(f"the tasks run on without end, after {_MAX_MOVES} events, results and timers")
+        if world.deleted:
+            return []
         results = list(self._result_moves(world))
         if self._results is Results.AT_ONCE and results:
             return results
         events = [(kind, count) for kind, count in zip(self._kinds, world.left, strict=True) if count]
         waits = self._waits(world) if events and self._pace is Pace.ANY else []
         later: list[tuple[Move, int]] = [(LaterMove(kind, wait), count) for wait in waits for kind, count in events]
-        timers: list[tuple[Move, int]] = []
-        if world.timers and (self._pace is Pace.ANY or not events):
-            timers.append((_timer_move(world.timers[0]), 1))
+        due = self._next_due(world) if self._pace is Pace.ANY or not events else None
+        timers: list[tuple[Move, int]] = [] if due is None else [(due, 1)]
         return [*events, *later, *timers, *results]
 
     def after(self, world: World, move: Move) -> World:
@@ -138,9 +145,13 @@ class Edition2Worlds:
         match move:
             case FinishedMove():
                 instance = self.instance_of(world, move)
-                pending += self._apply(rows, _result(instance, move.status), self._now(rows))
+                pending += self._apply(rows, result_event(instance, move.status), self._now(rows))
                 if move.status != Status.FINISHED:
                     failures = tuple(sorted((*failures, f"{move.task}:{move.status}")))
+            case StalledMove():
+                pending, failures = self._stall(rows, world, move)
+            case IdleMove():
+                return delete_session(world)
             case TimerMove():
                 pending += self._run_due(rows, world.timers[0].due)
             case _:
@@ -152,8 +163,8 @@ class Edition2Worlds:
         return self._world(rows, left, self._settle(rows, pending), failures, world.moves + 1)
 
     @staticmethod
-    def instance_of(world: World, move: FinishedMove) -> str:
-        """Returns the instance that comes to an end in the move."""
+    def instance_of(world: World, move: FinishedMove | StalledMove) -> str:
+        """Returns the instance whose attempt comes to an end in the move, or stalls."""
         return next(name for one, name in world.pending if (one.task, one.kwargs) == (move.task, move.kwargs))
 
     # -- results ------------------------------------------------------------------------------------------------------
@@ -165,16 +176,37 @@ class Edition2Worlds:
         for one in dict.fromkeys(kinds):
             for status in self._ends[one.task]:
                 yield FinishedMove(one.task, one.kwargs, status), kinds.count(one)
+            for status in self._stalls[one.task] if self._pace is Pace.ANY else ():
+                if self._results is Results.AT_ONCE or self._may_begin(world, one, status):
+                    yield StalledMove(one.task, one.kwargs, status), kinds.count(one)
+
+    def _may_begin(self, world: World, one: FinishedMove, status: str) -> bool:
+        """Returns whether an attempt can begin whose result may come at any time. Before that, it waits anyway."""
+        instance = self._session(world.rows).instances.find(self.instance_of(world, one)).instance
+        return status == Status.RUNNING and instance.status == Status.SCHEDULED
+
+    def _stall(self, rows: MemoryRows, world: World, move: StalledMove) -> tuple[list[Pending], tuple[str, ...]]:
+        """Lets an attempt begin, or not even that. Its result is awaited no longer, unless it may come at any time."""
+        instance = self.instance_of(world, move)
+        if move.status == Status.RUNNING:
+            self._apply(rows, TaskStarted(instance=instance), self._now(rows))
+        if self._results is Results.ANY_TIME:
+            return list(world.pending), world.failures
+        pending = [each for each in world.pending if each[1] != instance]
+        return pending, tuple(sorted((*world.failures, f"{move.task}:{move.status}")))
 
     def _settle(self, rows: MemoryRows, pending: list[Pending]) -> tuple[Pending, ...]:
         """Returns the results that are still to come. At once, those without a choice come now."""
         for _ in range(_MAX_CASCADES):
             pending = self._awaited(rows, pending)
-            sure = next((one for one in pending if len(self._ends[one[0].task]) == 1), None)
+            sure = next((one for one in pending if not self._has_choice(one[0].task)), None)
             if self._results is Results.ANY_TIME or sure is None:
                 return tuple(pending) if self._results is Results.AT_ONCE else tuple(sorted(pending))
-            pending += self._apply(rows, _result(sure[1], Status.FINISHED), self._now(rows))
+            pending += self._apply(rows, result_event(sure[1], Status.FINISHED), self._now(rows))
         raise EndlessCascade("the tasks that one event starts run again without end")
+
+    def _has_choice(self, task: str) -> bool:
+        return len(self._ends[task]) > 1 or (self._pace is Pace.ANY and bool(self._stalls[task]))
 
     def _awaited(self, rows: MemoryRows, pending: Iterable[Pending]) -> list[Pending]:
         """Returns the runs whose result is still expected, each once."""
@@ -182,6 +214,18 @@ class Edition2Worlds:
         return [(one, name) for name, one in by_instance.items() if session.instances.find(name).instance.awaits(0)]
 
     # -- time ---------------------------------------------------------------------------------------------------------
+
+    def _next_due(self, world: World) -> Move | None:
+        """Returns what happens if no event comes. An idle session is deleted before timers of the same moment."""
+        timer, goes_on = next(iter(world.timers), None), any(world.left) or world.pending or world.timers
+        if (
+            self._ttl
+            and goes_on
+            and world.left != self._counts
+            and (timer is None or world.now + self._ttl <= timer.due)
+        ):
+            return IdleMove(self._ttl)
+        return None if timer is None else TimerMove(timer.kind, parse_instance_name(timer.instance)[0])
 
     def _run_due(self, rows: MemoryRows, now: int) -> list[Pending]:
         """Fires the timers that are due, in their order; some may set or stop others."""
@@ -196,7 +240,7 @@ class Edition2Worlds:
     def _waits(self, world: World) -> list[int]:
         """Returns how long an event may wait so that it makes a difference, but not until the next timer is due."""
         now = world.now
-        until = world.timers[0].due if world.timers else inf
+        until = min(world.timers[0].due if world.timers else inf, world.now + self._ttl if self._ttl else inf)
         moments = {clock + window + 1 for clock in world.clocks for window in self._keys.windows}
         moments |= {timer.due - duration + 1 for timer in world.timers for duration in self._durations}
         found = sorted(moment - now for moment in moments if now < moment < until)
@@ -214,7 +258,7 @@ class Edition2Worlds:
     def _apply(self, rows: MemoryRows, event: Event, now: int = START) -> list[Pending]:
         """Applies an event. Returns the runs that it started."""
         session = self._session(rows)
-        decision = apply(session, _at(event, now))
+        decision = apply(session, structs.replace(event, time=now))
         rows.write(session.changes())
         runs = [command for command in decision.commands if isinstance(command, RunTask)]
         return [(FinishedMove(parse_instance_name(run.instance)[0], run.kwargs), run.instance) for run in runs]
@@ -242,10 +286,6 @@ class Edition2Worlds:
         )
 
 
-def _at(event: Event, now: int) -> Event:
-    return structs.replace(event, time=now)
-
-
 def _seen(session: Session) -> Iterator[SeenInstance]:
     for loaded in session.instances.scan():
         own = loaded.instance
@@ -255,23 +295,3 @@ def _seen(session: Session) -> Iterator[SeenInstance]:
 def _timers(rows: MemoryRows, until: int) -> Iterator[SetTimer]:
     """Yields the timers of instances; that of the session itself would delete it."""
     return (timer for timer in due_timers(rows, until) if timer.instance)
-
-
-def _timer_move(timer: SetTimer) -> TimerMove:
-    return TimerMove(timer.kind, parse_instance_name(timer.instance)[0])
-
-
-def _ends(task: str, named: frozenset[str]) -> Iterator[str]:
-    """Yields the statuses with which a task may come to an end, as far as a rule waits for them."""
-    yield Status.FINISHED
-    yield from (status for status in (Status.FAILED, Status.SKIPPED) if f"{task}:{status}" in named)
-
-
-def _result(instance: str, status: str) -> Event:
-    match status:
-        case Status.FINISHED:
-            return TaskFinished(instance=instance)
-        case Status.FAILED:
-            return TaskFailed(instance=instance, exception_type="builtins.RuntimeError")
-        case _:
-            return TaskStatusChanged(instance=instance, status=status)

@@ -118,7 +118,7 @@ class AllOrders:
         for node in level:
             if node.world.quiet:
                 outcome = self._outcome(node.world)
-                if not any(node.world.left):
+                if node.world.ended:
                     self._end(outcome, node)
                 first, other = self._by_events.setdefault(_compared_by(node.world), (outcome, node))
                 if first != outcome and self._has_fewer_events(node.world):
@@ -233,7 +233,7 @@ class _Chooser(Struct, frozen=True):
 
 def _compared_by(world: World) -> Hashable:
     """Returns what must be equal in two orders so that a difference shows that the order matters."""
-    return world.left, world.failures
+    return world.left, world.failures, world.deleted
 
 
 def _less(order: Order, move: FiredMove | LaterMove) -> Order:

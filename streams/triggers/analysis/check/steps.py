@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import Raw, Struct
 
 from triggers.analysis.check.edition_2_worlds import Edition2Worlds
-from triggers.analysis.check.worlds import FinishedMove, FiredMove, LaterMove, Move, TimerMove
+from triggers.analysis.check.worlds import FinishedMove, FiredMove, IdleMove, LaterMove, Move, StalledMove, TimerMove
 
 
 class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -19,9 +19,9 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
     kwargs: Raw | None = None
     """The kwargs of the trigger."""
     instance: str | None = None
-    """The instance that comes to an end."""
+    """The instance whose attempt comes to an end, or stalls."""
     status: str | None = None
-    """`finished`, `failed` or `skipped`."""
+    """`finished`, `failed` or `skipped`; `scheduled` if no worker takes the attempt, `running` if it does not end."""
 
 
 def steps_of(worlds: Edition2Worlds, order: Iterable[Move]) -> Iterator[Step]:
@@ -35,6 +35,8 @@ def steps_of(worlds: Edition2Worlds, order: Iterable[Move]) -> Iterator[Step]:
                 yield Step(wait=move.wait, fire=move.fired.trigger, kwargs=Raw(move.fired.kwargs))
             case TimerMove():
                 yield Step(wait=world.timers[0].due - world.now)
-            case FinishedMove():
+            case IdleMove():
+                yield Step(wait=move.ttl)
+            case FinishedMove() | StalledMove():
                 yield Step(instance=worlds.instance_of(world, move), status=move.status)
         world = worlds.after(world, move)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from triggers.analysis.times import duration_words
 from triggers.core.commands import RunTask, SetTimer
@@ -83,9 +83,32 @@ class TimerMove(Struct, frozen=True, order=True):
         return f"{self.kind} of {self.task} is due"
 
 
+class StalledMove(Struct, frozen=True, order=True):
+    """Edition 2: the move in which an attempt makes no progress until it is overdue."""
+
+    task: str
+    kwargs: bytes
+    status: str
+    """`scheduled` if no worker takes it, `running` if it begins and does not end."""
+
+    def __str__(self) -> str:
+        return f"{self.task} {_STALLS[self.status]}"
+
+
+class IdleMove(Struct, frozen=True, order=True):
+    """Edition 2: the move in which no event comes for so long that the session is deleted."""
+
+    ttl: int
+    """Milliseconds."""
+
+    def __str__(self) -> str:
+        return f"the session is deleted after {duration_words(self.ttl)} without events"
+
+
+_STALLS: Final = {"scheduled": "is not begun", "running": "begins and does not end"}
 _ENDS: Final = {"finished": "finishes", "failed": "fails", "skipped": "skips itself"}
 
-Move = FiredMove | LaterMove | FinishedMove | TimerMove
+Move = FiredMove | LaterMove | FinishedMove | TimerMove | StalledMove | IdleMove
 
 
 class SeenInstance(Struct, frozen=True, order=True):
@@ -113,18 +136,33 @@ class World(Struct, frozen=True):
     timers: tuple[SetTimer, ...] = ()
     """Edition 2: the timers that stand, by due time."""
     failures: tuple[str, ...] = ()
-    """Edition 2: the results so far that were no success, sorted. Only worlds with equal ones are compared."""
+    """Edition 2: the results so far that were no success, and attempts that stalled, sorted. Only worlds with equal
+    ones are compared."""
     clocks: frozenset[int] = frozenset()
     """Edition 2: when the events came that a `within` may still drop."""
     moves: int = 0
     """Edition 2: the number of moves that led here."""
     now: int = 0
     """Edition 2: the session's clock, in milliseconds."""
+    deleted: bool = False
+    """Edition 2: True if the session was deleted because it was idle. Events that are left begin another session."""
 
     @property
     def quiet(self) -> bool:
         """True if every task that was started has come to an end and no timer stands."""
         return not self.pending and not self.timers
+
+    @property
+    def ended(self) -> bool:
+        """True if nothing more can come."""
+        return self.quiet and (self.deleted or not any(self.left))
+
+
+def delete_session(world: World) -> World:
+    """Returns the world after the session is deleted. Nothing more comes of it."""
+    return structs.replace(
+        world, deleted=True, pending=(), timers=(), key=("deleted", world.key), moves=world.moves + 1
+    )
 
 
 class Worlds:
