@@ -1,9 +1,9 @@
-"""The ASGI application: routes from the operations, and what surrounds each of them."""
+"""The ASGI application: the operations, what surrounds each of them, and the routes beside them."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -22,6 +22,7 @@ from triggers.api.ingest import Ingest
 from triggers.api.jobs import Jobs
 from triggers.api.letters import Letters
 from triggers.api.monitoring import Monitoring
+from triggers.api.operation_routes import OperationRoutes
 from triggers.api.operations import JSON, Operation
 from triggers.api.problems import Kind, ProblemError, problem_of, retry_after
 from triggers.api.published_rules import PublishedRules
@@ -36,8 +37,6 @@ from triggers.codec.avro_records import schema_folder
 from triggers.codec.trace_headers import read_attributes
 from triggers.telemetry.current_trace import following
 from triggers.telemetry.http_metrics import HttpMetrics
-
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -65,12 +64,12 @@ def application(
         await services.close()
 
     app = Starlette(
-        routes=[*_routes(operations, guard), _document_route(), *mounted],
+        routes=[_document_route(), *mounted],
         exception_handlers={HTTPException: _no_route, Exception: _failed},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
-    return Front(app)
+    return Front(OperationRoutes(operations, guard.respond, app))
 
 
 def all_operations(services: Services, finished: Callable[[int, str], Finished] | None = None) -> list[Operation]:
@@ -135,14 +134,6 @@ class _Guard:
             raise ProblemError(Kind.RATE_LIMITED, detail, headers=retry_after(wait_s))
 
 
-def _routes(operations: Sequence[Operation], guard: _Guard) -> list[Route]:
-    """Returns one route for each path, so that the response to a wrong method lists the allowed ones."""
-    by_path: dict[str, dict[str, Operation]] = {}
-    for operation in operations:
-        by_path.setdefault(operation.path, {})[operation.method] = operation
-    return [Route(path, _endpoint(methods, guard), methods=list(methods)) for path, methods in by_path.items()]
-
-
 def _document_route() -> Route:
     """Returns the route of the OpenAPI document. It needs no token: everyone can read it in the repository."""
     text = (schema_folder() / "openapi.json").read_bytes()
@@ -151,14 +142,6 @@ def _document_route() -> Route:
         return Response(text, media_type=JSON)
 
     return Route("/openapi.json", document)
-
-
-def _endpoint(methods: dict[str, Operation], guard: _Guard) -> Endpoint:
-    async def respond(request: Request) -> Response:
-        method = "GET" if request.method == "HEAD" else request.method
-        return await guard.respond(request, methods[method])
-
-    return respond
 
 
 async def _failed(request: Request, error: Exception) -> Response:

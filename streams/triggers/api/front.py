@@ -5,6 +5,7 @@ It is plain ASGI, so that it also stands before what is mounted beside the API, 
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 import secrets
@@ -12,7 +13,6 @@ import time
 from typing import Final
 
 import structlog
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from triggers.api.problems import Kind, ProblemError
@@ -28,6 +28,8 @@ _HEADERS: Final = (
 )
 """Headers of responses that do not have them themselves."""
 
+_PROCESS: Final = secrets.token_hex(4)
+_numbers: Final = itertools.count()
 _log: Final = structlog.get_logger(__name__)
 _stdlib_log: Final = logging.getLogger(__name__)
 
@@ -45,7 +47,7 @@ class Front:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(Headers(scope=scope))
+        request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         _take_path_as_sent(scope, self._raw_prefix)
         response = _Response(send, request_id)
@@ -79,10 +81,17 @@ class _Response:
         await self._send(message)
 
 
-def _request_id(headers: Headers) -> str:
+def _request_id(scope: Scope) -> str:
     """Returns the id that the client or a proxy gave the request, or a new one. Other text could forge log lines."""
-    given = headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            given: str = value.decode("latin-1")
+            return given if _REQUEST_ID.fullmatch(given) else _new_id()
+    return _new_id()
+
+
+def _new_id() -> str:
+    return f"{_PROCESS}{next(_numbers):08x}"
 
 
 def _take_path_as_sent(scope: Scope, prefix: str) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections import deque
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final, NamedTuple, TypeVar
 
@@ -24,9 +23,10 @@ from triggers.topology import Topology
 
 _LINGER_MS: Final = 5
 """Time for which an event waits for others. Concurrent requests share batches; a single one takes this much longer."""
-_POLL_S: Final = 0.1
-_SHORT_POLL_S: Final = 0.01
-"""Poll time if there are several producers: while one waits for a broker, its successor may have reports."""
+_POLL_EVERY_S: Final = 0.001
+"""Time between two polls for delivery reports, while events are in flight."""
+_CLOSE_SLACK_S: Final = 2.0
+"""librdkafka reports a delivery that timed out up to a second late."""
 MAX_EVENTS: Final = 20_000
 """Default of the maximum number of unacknowledged events, about as many as a busy broker acknowledges in a second."""
 MAX_BYTES: Final = 64 * 1024 * 1024
@@ -58,8 +58,9 @@ async def _in_turns(items: Sequence[T]) -> AsyncIterator[T]:
 class AsyncPublisher:
     """Publishes events for the callers of one event loop. It connects on first use.
 
-    librdkafka reports deliveries to a thread that polls. It hands them to the loop in groups, so that the loop is
-    woken once for a batch of the broker and not for every event. All methods must be called in the loop.
+    librdkafka's delivery reports are polled by a timer of the loop while events are in flight. A thread that polled
+    would take the GIL from the loop for each report, which costs more than the report itself and delays the loop. All
+    methods must be called in the loop.
     """
 
     def __init__(
@@ -77,11 +78,10 @@ class AsyncPublisher:
         self._bytes = 0
         self._producers: list[Producer] = []
         """The producers that may have events in flight. Each producer that failed is followed by its successor."""
-        self._reported: deque[tuple[asyncio.Future[Coordinates], int, Delivery]] = deque()
-        self._is_waking = False
-        self._has_sent = threading.Event()
-        self._is_closed = False
-        self._thread: threading.Thread | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        """The next poll. There is one while events are in flight."""
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     @property
     def in_flight(self) -> int:
@@ -95,8 +95,10 @@ class AsyncPublisher:
 
     async def publish(self, uid: str, event: Event, source: str = "") -> Coordinates:
         """Publishes an event and returns its coordinates when it is acknowledged. Raises like `publish_all`."""
-        (coordinates,) = await self.publish_all([(uid, event)], source)
-        return coordinates
+        self._circuit.check()
+        record = self._encode(uid, event, source)
+        self._check_room(1, len(record.value))
+        return await self._send(record)
 
     async def publish_all(self, events: Sequence[Outgoing], source: str = "") -> list[Coordinates]:
         """Publishes events in order and returns their coordinates when all of them are acknowledged.
@@ -117,12 +119,11 @@ class AsyncPublisher:
         return coordinates
 
     async def close(self) -> None:
-        """Waits until all events in flight are acknowledged, for at most `publish_timeout_s`. Ends the thread."""
-        await asyncio.to_thread(self._sender.close)
-        self._is_closed = True
-        self._has_sent.set()
-        if self._thread is not None:
-            await asyncio.to_thread(self._thread.join)
+        """Waits until all events in flight are acknowledged or have failed, which takes `publish_timeout_s` at most."""
+        patience_s = self._settings.publish_timeout_s + _CLOSE_SLACK_S
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), patience_s)
+            self._sender.close()
 
     def _encode(self, uid: str, event: Event, source: str) -> _Record:
         key = encode_key(uid)
@@ -141,9 +142,9 @@ class AsyncPublisher:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Coordinates] = loop.create_future()
         size = len(record.value)
-        on_done = partial(self._report, loop, future, size)
+        on_done = partial(self._resolve, future, size)
         try:
-            delivery = self._sender.send(self._topic, record.key, record.value, record.headers, on_done)
+            delivery = self._sender.enqueue(self._topic, record.key, record.value, record.headers, on_done)
         except TriggersError as error:
             self._on_failure(error)
             future.set_exception(error)
@@ -152,54 +153,39 @@ class AsyncPublisher:
         self._bytes += size
         if not self._producers or self._producers[-1] is not delivery.producer:
             self._producers.append(delivery.producer)
-        self._has_sent.set()
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._poll, daemon=True, name="triggers-deliveries")
-            self._thread.start()
+        if self._timer is None:
+            self._idle.clear()
+            self._timer = loop.call_later(_POLL_EVERY_S, self._poll, loop)
         return future
 
-    def _report(
-        self, loop: asyncio.AbstractEventLoop, future: asyncio.Future[Coordinates], size: int, delivery: Delivery
-    ) -> None:
-        """Hands a delivery to the loop. Called in the thread that polls, or in the loop itself while it sends."""
-        self._reported.append((future, size, delivery))
-        if not self._is_waking:
-            self._is_waking = True
-            loop.call_soon_threadsafe(self._resolve)
+    def _poll(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Takes the delivery reports that have come, and polls again later while events are in flight.
 
-    def _resolve(self) -> None:
-        """Resolves the futures of all reported deliveries. Called in the loop.
-
-        The flag is reset before the queue is emptied, so that a delivery that is reported meanwhile wakes the loop
-        again.
+        The next poll is scheduled first, so that an error in this one does not leave events without a report.
         """
-        self._is_waking = False
-        while self._reported:
-            future, size, delivery = self._reported.popleft()
-            self._events -= 1
-            self._bytes -= size
-            try:
-                coordinates = self._sender.coordinates_of(delivery)
-            except TriggersError as error:
-                self._on_failure(error)
-                if not future.done():
-                    future.set_exception(error)
-            else:
-                if not future.done():
-                    future.set_result(coordinates)
-        if len(self._producers) > 1:
-            self._producers = [each for each in self._producers[:-1] if len(each)] + self._producers[-1:]
+        self._timer = loop.call_later(_POLL_EVERY_S, self._poll, loop)
+        for producer in self._producers:
+            producer.poll(0)
+        self._producers = [each for each in self._producers[:-1] if len(each)] + self._producers[-1:]
+        if not self._events:
+            self._timer.cancel()
+            self._timer = None
+            self._idle.set()
+
+    def _resolve(self, future: asyncio.Future[Coordinates], size: int, delivery: Delivery) -> None:
+        """Resolves the future of a delivery that is acknowledged or has failed. Called while a producer is polled."""
+        self._events -= 1
+        self._bytes -= size
+        try:
+            coordinates = self._sender.coordinates_of(delivery)
+        except TriggersError as error:
+            self._on_failure(error)
+            if not future.done():
+                future.set_exception(error)
+        else:
+            if not future.done():
+                future.set_result(coordinates)
 
     def _on_failure(self, error: TriggersError) -> None:
         if isinstance(error, BrokerUnavailable) and not isinstance(error, TopicMissing):
             self._circuit.open()
-
-    def _poll(self) -> None:
-        """Polls every producer with events in flight, until the publisher is closed. Runs in a thread."""
-        while not self._is_closed:
-            busy = [producer for producer in self._producers if len(producer)]
-            if not busy:
-                self._has_sent.wait()
-                self._has_sent.clear()
-            for producer in busy:
-                producer.poll(_POLL_S if len(busy) == 1 else _SHORT_POLL_S)

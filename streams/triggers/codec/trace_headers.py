@@ -66,9 +66,10 @@ def parse_trace(parent: bytes, state: bytes = b"") -> TraceContext | None:
 
 def read_attributes(attributes: Mapping[str, object]) -> TraceContext | None:
     """Returns the context in attributes with the names of the headers, such as those of a CloudEvent, or None."""
-    parent, state = attributes.get(TRACEPARENT), attributes.get(TRACESTATE)
+    parent = attributes.get(TRACEPARENT)
     if not isinstance(parent, str):
         return None
+    state = attributes.get(TRACESTATE)
     text = state if isinstance(state, str) else ""
     return parse_trace(parent.encode(errors="replace"), text.encode(errors="replace"))
 
