@@ -32,19 +32,19 @@ def seed(settings: Settings, keys: Iterable[bytes], pages: int) -> None:
     template = list(stored_session(pages).rows.items())
     session_rows = [row for row in template if not row[0].startswith(_SHARED)]
     for partition in range(settings.partitions):
-        _produce(producer, topic, partition, [row for row in template if row[0].startswith(_SHARED)])
+        produce_rows(producer, topic, partition, [row for row in template if row[0].startswith(_SHARED)])
     sessions: Counter[int] = Counter()
     for uid in keys:
         rows = [(key.replace(UID.encode(), uid), row) for key, row in session_rows]
         partition = partition_of(uid, settings.partitions)
-        _produce(producer, topic, partition, rows)
+        produce_rows(producer, topic, partition, rows)
         sessions[partition] += 1
     for partition in range(settings.partitions):
         if sessions[partition]:
-            _produce(producer, topic, partition, _index_of(MemoryRows(template), sessions[partition]))
+            produce_rows(producer, topic, partition, _index_of(MemoryRows(template), sessions[partition]))
     if remaining := producer.flush(120):
         raise RuntimeError(f"{remaining} rows were not acknowledged")
-    _commit_nothing_read(settings)
+    commit_nothing_read(settings)
 
 
 def _index_of(session: MemoryRows, sessions: int) -> list[Row]:
@@ -58,7 +58,7 @@ def _index_of(session: MemoryRows, sessions: int) -> list[Row]:
     return [*multiplied.items(), (REACH, encode_row(Reach(until=None)))]
 
 
-def _commit_nothing_read(settings: Settings) -> None:
+def commit_nothing_read(settings: Settings) -> None:
     """Commits the group's offsets at 0. Without offsets, a worker refuses to read events that its rows may contain."""
     names = Topology(settings.namespace)
     consumer = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents})
@@ -67,7 +67,8 @@ def _commit_nothing_read(settings: Settings) -> None:
     consumer.close()
 
 
-def _produce(producer: Producer, topic: str, partition: int, rows: Iterable[Row]) -> None:
+def produce_rows(producer: Producer, topic: str, partition: int, rows: Iterable[Row]) -> None:
+    """Queues rows of a partition. Waits while the producer's queue is full."""
     for key, row in rows:
         while True:
             try:
