@@ -131,6 +131,9 @@ fuzz: setup  ## Feed mutated records and configurations to the codecs and the co
 	@end=$$((SECONDS + $${DURATION:-60})); while [ $$SECONDS -lt $$end ]; do \
 		$(PYTEST) -q tests/property/test_fuzzed_input.py --hypothesis-seed=$$RANDOM$$RANDOM || exit 1; done
 
+fuzz-api: setup  ## Call the HTTP API with what its document allows and mutations of it (DURATION=600 seconds)
+	@API_FUZZ_S=$(or $(DURATION),600) $(PYTEST) -q tests/integration/test_api_fuzzed.py $(ARGS)
+
 lock: setup  ## Write the locks again from pyproject.toml (ARGS=--upgrade for newer versions)
 	@$(LOCK) pyproject.toml --extra all --group dev -o requirements.lock $(ARGS)
 	@$(LOCK) pyproject.toml --extra all --extra otel -c requirements.lock -o deploy/requirements.lock
@@ -140,4 +143,4 @@ clean:  ## Remove everything that make has created
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: celery-versions help setup demo dev test checks tests test-repeatedly lint format types contracts unit integration histories e2e bench chaos chaos-compare backlog chaos-mutations bench-full profile fuzz lock clean compiled unit-compiled
+.PHONY: celery-versions help setup demo dev test checks tests test-repeatedly lint format types contracts unit integration histories e2e bench chaos chaos-compare backlog chaos-mutations bench-full profile fuzz fuzz-api lock clean compiled unit-compiled
