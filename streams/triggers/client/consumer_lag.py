@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -23,9 +24,12 @@ from triggers.settings import Settings
 from triggers.topology import Queue, Topology
 
 _TIMEOUT_S = 20.0
+_MAX_THREADS = 8
 _NO_OFFSET = 0
 """librdkafka's invalid offsets are negative."""
 
+_Marks = dict[int, tuple[int, int]]
+"""The first offset and the end offset of each partition."""
 Finished = Callable[[int], bool]
 """Returns whether the record at an offset is finished."""
 
@@ -68,11 +72,9 @@ def measure_lag(
     """
     admin = admin_client(settings)
     try:
-        return [
-            row
-            for group, topic in _groups(settings, admin)
-            for row in _group_lag(_Reading(settings, admin, count_up_to, finished), group, topic)
-        ]
+        reading, groups = _Reading(settings, admin, count_up_to, finished), _groups(settings, admin)
+        with ThreadPoolExecutor(min(len(groups), _MAX_THREADS), "lag") as threads:
+            return [row for rows in threads.map(lambda group: _group_lag(reading, *group), groups) for row in rows]
     except KafkaException as error:
         raise unavailable(settings, error) from error
 
@@ -102,7 +104,7 @@ def _group_lag(reading: _Reading, group: str, topic: str) -> list[PartitionLag]:
     ends = watermarks(reading.settings, topic, partitions, undecided=True)
     committed = {p: commits[p].offset if commits[p].offset >= _NO_OFFSET else ends[p][0] for p in partitions}
     near = [p for p in partitions if ends[p][1] - committed[p] <= reading.count_up_to]
-    unfinished = _count_unfinished(reading, topic, {p: commits[p] for p in near}, decided)
+    unfinished = _count_unfinished(reading, topic, {p: commits[p] for p in near}, decided, ends)
     return [
         PartitionLag(
             group=group,
@@ -117,7 +119,7 @@ def _group_lag(reading: _Reading, group: str, topic: str) -> list[PartitionLag]:
 
 
 def _count_unfinished(
-    reading: _Reading, topic: str, commits: dict[int, TopicPartition], decided: dict[int, tuple[int, int]]
+    reading: _Reading, topic: str, commits: dict[int, TopicPartition], decided: _Marks, ends: _Marks
 ) -> Counter[int]:
     if not commits:
         return Counter()
@@ -125,10 +127,14 @@ def _count_unfinished(
     finished = {p: _finished(reading, commits[p]) for p in commits}
     undecided = {p: max(decided[p][1], starts[p]) for p in commits}
     count: Counter[int] = Counter()
-    for message in read_range(reading.settings, topic, starts):
+    behind = {p: start for p, start in starts.items() if start < decided[p][1]}
+    for message in read_range(reading.settings, topic, behind) if behind else ():
         partition, offset = message.partition() or 0, message.offset() or 0
         count[partition] += offset < undecided[partition] and not finished[partition](offset)
-    count.update(message.partition() or 0 for message in read_range(reading.settings, topic, undecided, undecided=True))
+    open_ones = {p: start for p, start in undecided.items() if start < ends[p][1]}
+    if open_ones:
+        messages = read_range(reading.settings, topic, open_ones, undecided=True)
+        count.update(message.partition() or 0 for message in messages)
     return count
 
 

@@ -11,12 +11,14 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from confluent_kafka import Message
+
 from triggers.client.letter_query import EVERY_LETTER, LetterQuery
 from triggers.codec import DeadLetter, decode_dead_letter
 from triggers.codec.letter_mark_codec import LetterAction, LetterMark, decode_letter_mark, encode_letter_mark
 from triggers.errors import IncompleteLetter, NotFound, RecordsRemoved, Undecodable
 from triggers.kafka.own_headers import OWN_HEADERS, REDRIVES
-from triggers.kafka.range_reads import partition_starts, read_range
+from triggers.kafka.range_reads import partition_starts, read_range, read_topic
 from triggers.kafka.records import Header
 from triggers.kafka.transactional_sending import ANY_PARTITION, TransactionalRecord, send_in_transaction
 from triggers.settings import Settings
@@ -80,7 +82,7 @@ class DeadLetters:
 
     def read_all(self) -> Iterator[StoredLetter]:
         """Yields all dead letters that are on the topic now, with their marks. Reads the topic twice."""
-        marks = _read_marks(self._settings, partition_starts(self._settings, self._topic))
+        marks = _marks_among(read_topic(self._settings, self._topic))
         for stored in read_letters(self._settings):
             yield stored._replace(mark=marks.get((stored.partition, stored.offset)))
 
@@ -178,8 +180,8 @@ def read_letters(
     Ignores records that are not dead letters. Blocks. Raises BrokerUnavailable.
     """
     topic = Topology(settings.namespace).dead_letters
-    starts = partition_starts(settings, topic) if starts is None else starts
-    for message in read_range(settings, topic, starts, ends=ends):
+    messages = read_topic(settings, topic) if starts is None else read_range(settings, topic, starts, ends=ends)
+    for message in messages:
         try:
             letter = decode_dead_letter(message.value())
         except Undecodable:
@@ -189,8 +191,12 @@ def read_letters(
 
 def _read_marks(settings: Settings, starts: Mapping[int, int]) -> dict[Place, LetterMark]:
     """Returns the first mark of each dead letter behind these offsets."""
+    return _marks_among(read_range(settings, Topology(settings.namespace).dead_letters, starts))
+
+
+def _marks_among(messages: Iterable[Message]) -> dict[Place, LetterMark]:
     marks: dict[Place, LetterMark] = {}
-    for message in read_range(settings, Topology(settings.namespace).dead_letters, starts):
+    for message in messages:
         mark = decode_letter_mark(message.value(), message.timestamp()[1])
         if mark is not None and mark.partition == (message.partition() or 0):
             marks.setdefault((mark.partition, mark.offset), mark)

@@ -10,10 +10,10 @@ from triggers.codec import NO_LIMIT, EventDecoder, check_event, encode_event
 from triggers.core.config import validate_configuration
 from triggers.core.events import RulesPublished
 from triggers.core.published_rules import ADOPT, next_version
-from triggers.errors import CallError, NotFound
+from triggers.errors import CallError, NotFound, TopicMissing
 from triggers.kafka.connection import admin_client, unavailable
-from triggers.kafka.range_reads import partition_starts, read_range
-from triggers.kafka.topics import existing_partitions, partition_count
+from triggers.kafka.range_reads import read_topic
+from triggers.kafka.topics import existing_partitions
 from triggers.kafka.transactional_sending import TransactionalRecord, send_in_transaction
 from triggers.settings import Settings
 from triggers.topology import Topology
@@ -39,10 +39,10 @@ class StreamRules:
 
         An installation without the topic of the rules has none, because nobody can publish there.
         """
-        if not self._has_topic():
+        try:
+            return [self._decode(message) for message in read_topic(self._settings, self._names.rules)]
+        except TopicMissing:
             return []
-        starts = partition_starts(self._settings, self._names.rules)
-        return [self._decode(message) for message in read_range(self._settings, self._names.rules, starts)]
 
     def publish(self, event: RulesPublished) -> RulesPublished | None:
         """Publishes rules under the next version of their name, and returns what was published.
@@ -65,12 +65,6 @@ class StreamRules:
 
         send_in_transaction(self._settings, self._names.rules, prepare)
         return published[-1] if published else None
-
-    def _has_topic(self) -> bool:
-        try:
-            return partition_count(admin_client(self._settings), self._names.rules) > 0
-        except KafkaException as error:
-            raise unavailable(self._settings, error) from error
 
     def _records(self, event: RulesPublished) -> list[TransactionalRecord]:
         value = encode_event(event, self._source)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from triggers.errors import BrokerUnavailable, RecordsRemoved
-from triggers.kafka.connection import Options, admin_client, unavailable
+from triggers.kafka.connection import Options, unavailable
 from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF
 from triggers.kafka.reading_options import gap_reader_options, reader_options
 from triggers.kafka.repeated_calls import repeat_while_electing
@@ -17,6 +18,11 @@ from triggers.settings import Settings
 
 _TIMEOUT_S = 20.0
 _MAX_MESSAGES = 500
+_GATHER_S = 0.01
+"""Time for which more records are awaited after the first one. `consume` waits for as many as it may return."""
+_FETCH_WAIT_MS = 10
+"""Maximum wait of a fetch at the end of a partition, by default half a second. The end is reported only after a fetch
+that finds nothing."""
 _MAX_PROVED_TOGETHER = 20_000
 """Maximum number of fetched records whose gaps are proved together, because each proof takes some milliseconds."""
 
@@ -36,28 +42,32 @@ def read_range(
     arrives for 20 s, RecordsRemoved if retention removed records before they were read, and RecordsSkipped if the Kafka
     client repeatedly skips records.
     """
-    consumer = Consumer(reader_options(settings, _isolation(undecided)))
-    reading = _Reading(settings, consumer, topic, undecided=undecided)
-    try:
+    with _open_reading(settings, topic, undecided=undecided) as (consumer, reading):
         limits = {partition: _watermarks(consumer, TopicPartition(topic, partition))[1] for partition in starts}
         limits = {p: min(limit, (ends or limits).get(p, limit)) for p, limit in limits.items()}
-        reading.start({p: (starts[p], limit) for p, limit in limits.items() if limit > starts[p]})
-        while reading.is_under_way:
-            yield from reading.read_some()
-    except KafkaException as error:
-        raise unavailable(settings, error) from error
-    finally:
-        consumer.close()
-        reading.close()
+        yield from reading.read({p: (starts[p], limit) for p, limit in limits.items()})
+
+
+def read_topic(settings: Settings, topic: str) -> Iterator[Message]:
+    """Yields all committed records of a topic that are on it now. Blocks.
+
+    Raises like `read_range`, and TopicMissing.
+    """
+    with _open_reading(settings, topic, undecided=False) as (consumer, reading):
+        partitions = existing_partitions(settings, consumer, topic)
+        yield from reading.read({p: _watermarks(consumer, TopicPartition(topic, p)) for p in partitions})
 
 
 def partition_starts(settings: Settings, topic: str) -> dict[int, int]:
     """Returns the first offset of each partition. Blocks. Raises BrokerUnavailable, also if the topic is missing."""
+    consumer = Consumer(reader_options(settings))
     try:
-        partitions = existing_partitions(settings, admin_client(settings), topic)
+        partitions = existing_partitions(settings, consumer, topic)
+        return {partition: _watermarks(consumer, TopicPartition(topic, partition))[0] for partition in partitions}
     except KafkaException as error:
         raise unavailable(settings, error) from error
-    return {partition: low for partition, (low, _) in watermarks(settings, topic, partitions).items()}
+    finally:
+        consumer.close()
 
 
 def watermarks(
@@ -76,6 +86,20 @@ def watermarks(
         consumer.close()
 
 
+@contextmanager
+def _open_reading(settings: Settings, topic: str, *, undecided: bool) -> Iterator[tuple[Consumer, _Reading]]:
+    """Opens a consumer and a reading of its records, and closes both."""
+    consumer = Consumer(reader_options(settings, _isolation(undecided) | {"fetch.wait.max.ms": _FETCH_WAIT_MS}))
+    reading = _Reading(settings, consumer, topic, undecided=undecided)
+    try:
+        yield consumer, reading
+    except KafkaException as error:
+        raise unavailable(settings, error) from error
+    finally:
+        consumer.close()
+        reading.close()
+
+
 class _Reading:
     """Reads partitions to their ends. It returns a record only when it is proved that none before it is missing."""
 
@@ -86,23 +110,23 @@ class _Reading:
         self._guard = SkipGuard(gap_reader_options(settings), topic, undecided=undecided)
         self._ends: dict[int, int] = {}
 
-    @property
-    def is_under_way(self) -> bool:
-        """True if a partition has not been read to its end."""
-        return bool(self._ends)
-
-    def start(self, ranges: Mapping[int, tuple[int, int]]) -> None:
-        """Begins to read. `ranges` contains the first offset and the end offset of each partition."""
+    def read(self, ranges: Mapping[int, tuple[int, int]]) -> Iterator[Message]:
+        """Yields the records of partitions from the first offset of each to before its end offset."""
         for partition, (first, end) in ranges.items():
-            self._ends[partition] = end
-            self._guard.start(partition, first)
-        self._assign()
+            if end > first:
+                self._ends[partition] = end
+                self._guard.start(partition, first)
+        if self._ends:
+            self._assign()
+        while self._ends:
+            yield from self._read_some()
 
-    def read_some(self) -> list[Message]:
+    def _read_some(self) -> list[Message]:
         """Returns some records, possibly none. Blocks until a record arrives or a partition has been read."""
-        messages = self._consumer.consume(_MAX_MESSAGES, 0.2) or self._consumer.consume(1, _TIMEOUT_S)
+        messages = self._consumer.consume(1, _TIMEOUT_S)
         if not messages:
             raise BrokerUnavailable(f"Kafka at {self._settings.shown_brokers}: nothing arrives")
+        messages += self._consumer.consume(_MAX_MESSAGES, _GATHER_S)
         messages += self._consumer.consume(_MAX_PROVED_TOGETHER, 0)
         mine = [message for message in messages if (message.partition() or 0) in self._ends or message.error()]
         checked = self._guard.check([message for message in mine if self._is_record(message)])

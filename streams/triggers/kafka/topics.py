@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import msgspec
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic, TopicMetadata
 
 from triggers.errors import TopicMissing
@@ -191,12 +191,12 @@ def existing_queues(settings: Settings, admin: AdminClient) -> list[str]:
     return queues_among(settings, admin.list_topics(timeout=_TIMEOUT_S).topics)
 
 
-def partition_count(admin: AdminClient, topic: str, timeout_s: float = _TIMEOUT_S) -> int:
+def partition_count(client: AdminClient | Consumer, topic: str, timeout_s: float = _TIMEOUT_S) -> int:
     """Returns the number of partitions of a topic, or 0 if it does not exist. Blocks.
 
     Raises KafkaException, also if brokers cannot describe the topic: it has no leader, or access to it is denied.
     """
-    metadata = admin.list_topics(topic, timeout=timeout_s).topics[topic]
+    metadata = client.list_topics(topic, timeout=timeout_s).topics[topic]
     if metadata.error is None:
         return len(metadata.partitions)
     if metadata.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
@@ -204,12 +204,12 @@ def partition_count(admin: AdminClient, topic: str, timeout_s: float = _TIMEOUT_
     raise KafkaException(metadata.error)
 
 
-def existing_partitions(settings: Settings, admin: AdminClient, topic: str) -> list[int]:
+def existing_partitions(settings: Settings, client: AdminClient | Consumer, topic: str) -> list[int]:
     """Returns the partitions of a topic. A missing topic is an error, because it must not be taken for an empty one.
 
     Blocks. Raises TopicMissing, and KafkaException.
     """
-    if count := partition_count(admin, topic):
+    if count := partition_count(client, topic):
         return list(range(count))
     raise TopicMissing(missing_topics(settings, [topic]))
 
