@@ -11,7 +11,6 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Final
 
-import msgspec
 from msgspec import Struct
 
 from triggers.core.missing import triggers_awaited
@@ -19,8 +18,8 @@ from triggers.core.state.instances import load_instance
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import HEADERS, Rows, instances_prefix, session_prefix
 from triggers.core.state.session import Session
-from triggers.core.statuses import RESOLVED_IN_EDITION_2
 from triggers.queries.answers import FailedInstance, FoundSession
+from triggers.queries.header_checks import header_checks
 from triggers.queries.header_facts import HeaderFacts, decode_facts
 from triggers.queries.index_rows import (
     COUNTS,
@@ -36,7 +35,6 @@ from triggers.queries.index_rows import (
 )
 from triggers.queries.session_query import SessionQuery
 
-_encode_name: Final = msgspec.msgpack.Encoder().encode
 SESSION_COST: Final = 8
 """Rows that a session counts as if more than its header is looked at, because that takes so much longer."""
 
@@ -59,8 +57,7 @@ class PartitionSearch:
         self._plans = plans
         self._query = query
         self._now = now
-        self._task = None if query.task is None or query.wants_failed else _encode_name(query.task)
-        self._seen = None if query.seen is None else _encode_name(query.seen)
+        self._checks = header_checks(query, self._triggers_of)
         self._examined = 0
         self._failed: Iterator[bytes] = iter(())
         self._next_failed: bytes | None = b""
@@ -129,8 +126,11 @@ class PartitionSearch:
     def _match(self, uid: bytes, row: bytes) -> FoundSession | None:
         """Returns the session if it matches. Asks the cheap questions first."""
         facts = decode_facts(row)
-        if facts.deleted or not self._matches_header(facts):
+        if facts.deleted:
             return None
+        for check in self._checks:
+            if not check(facts):
+                return None
         query, failures = self._query, self._failures_of(uid)
         session = self._load(uid) if self._needs_session(failures) else None
         if session is not None and not self._matches_session(session, uid):
@@ -144,38 +144,9 @@ class PartitionSearch:
         self._examined += SESSION_COST
         return Session(uid.decode(), self._rows, self._plans)
 
-    def _matches_header(self, facts: HeaderFacts) -> bool:
-        query, rules = self._query, facts.published
-        if query.rules is not None and (rules is None or rules.name != query.rules):
-            return False
-        if query.version is not None and (rules is None or rules.version != query.version):
-            return False
-        if not facts.unresolved and self._wants_unresolved:
-            return False
-        is_in_time = _is_between(facts.created, query.created_since, query.created_until) and _is_between(
-            facts.modified, query.changed_since, query.changed_until
-        )
-        return is_in_time and self._may_have_names(facts)
-
-    def _may_have_names(self, facts: HeaderFacts) -> bool:
-        """Returns False if the header shows that the session lacks what the query names. Loading it takes ten times as
-        long.
-        """
-        if self._task is not None and not facts.may_have_task(self._task):
-            return False
-        if self._seen is not None and not facts.may_have_seen(self._seen):
-            return False
-        missing = self._query.missing
-        return missing is None or (missing in self._triggers_of(facts) and facts.may_await(missing))
-
     def _triggers_of(self, facts: HeaderFacts) -> Container[str]:
         """Returns the triggers that the rules of a session name."""
         return self._plans.load(facts.configuration, self._rows).by_trigger
-
-    @property
-    def _wants_unresolved(self) -> bool:
-        status = self._query.status
-        return self._query.stuck_ms is not None or (status is not None and status not in RESOLVED_IN_EDITION_2)
 
     def _failures_of(self, uid: bytes) -> list[FailedInstance]:
         """Returns the failed instances of a session. The search advances in the index as it does in the headers, so
@@ -217,10 +188,6 @@ class PartitionSearch:
             if load_instance(key[len(prefix) :], row).instance.status == status:
                 return True
         return False
-
-
-def _is_between(time: int, since: int | None, until: int | None) -> bool:
-    return (since is None or time >= since) and (until is None or time <= until)
 
 
 def _awaits(session: Session, trigger: str) -> bool:
