@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import os
 from functools import partial
+from pathlib import Path
 from typing import cast
 
+import httpx
 import pytest
+from msgspec import structs
+from tests.support.api_server import api_server
 from tests.support.celery_process import CeleryProcess, celery_worker, dispatcher
 from tests.support.commands import make_command, wait_for_results
 from tests.support.otlp_collector import Collector, collector
@@ -18,6 +22,7 @@ from tests.support.topic_setup import create_topics
 from tests.support.worker_process import WorkerProcess
 
 from triggers.codec import encode_command, parse_trace, read_trace, trace_headers
+from triggers.codec.trace_headers import trace_attributes
 from triggers.core.commands import RunTask
 from triggers.core.trace_context import TraceContext
 from triggers.kafka.records import Record, headers_of
@@ -206,6 +211,52 @@ def test_a_dispatched_command_runs_below_the_dispatch(settings: Settings, redis:
     assert (traced.parent_id, own.parent_id) == (dispatch.span_id, traced.span_id)
     assert {span.parent_id for span in retried} == {endpoint.named(f"dispatch {TASKS}.retries")[0].span_id}
     assert {span.trace_id for span in endpoint.spans} == {TRACE.trace_id.hex()}
+
+
+def test_a_request_of_the_api_and_the_hooks_of_its_decision_belong_to_the_trace_of_the_client(
+    settings: Settings, tmp_path: Path
+) -> None:
+    with_feed = structs.replace(settings, decisions=True)
+    create_topics(with_feed, decisions=True)
+    (tmp_path / "api").mkdir()
+
+    with (
+        collector() as endpoint,
+        worker(with_feed, endpoint),
+        api_server(with_feed, tmp_path / "api", **endpoint.variables) as (url, _),
+        _hooks(with_feed, endpoint),
+    ):
+        headers = trace_attributes(TRACE)
+        fired = httpx.post(f"{url}/v1/sessions/order-1/triggers/echo", json={}, headers=headers, timeout=60)
+        assert fired.is_success, fired.text
+        httpx.get(f"{url}/v1/sessions/nobody", headers=headers, timeout=60)
+        endpoint.wait_for("decide back")
+        endpoint.wait_for("hook trigger", 2)
+        endpoint.wait_for("GET /v1/sessions/{uid}")
+
+    assert endpoint.tree() == API_TREE
+    assert {span.trace_id for span in endpoint.spans} == {TRACE.trace_id.hex()}
+    (posted,) = endpoint.named("POST /v1/sessions/{uid}/triggers/{name}")
+    assert (posted.parent_id, posted.attributes["http.response.status_code"]) == (TRACE.span_id.hex(), 202)
+    (missing,) = endpoint.named("GET /v1/sessions/{uid}")
+    assert (missing.is_error, missing.attributes["http.response.status_code"]) == (False, 404)
+
+
+API_TREE = """\
+POST /v1/sessions/{uid}/triggers/{name} [triggers-api]
+  fire echo [triggers-api]
+    decide echo [triggers-worker]
+      hook trigger [triggers-hooks]
+        fire back [triggers-hooks]
+          decide back [triggers-worker]
+            hook trigger [triggers-hooks]
+GET /v1/sessions/{uid} [triggers-api]"""
+
+
+def _hooks(settings: Settings, endpoint: Collector) -> CeleryProcess:
+    process = CeleryProcess(settings, "hooks", "tests.support.hook_program", **endpoint.variables)
+    process.notes_file.touch()
+    return process
 
 
 def _worker_of_broker(settings: Settings, redis: RedisServer, endpoint: Collector) -> CeleryProcess:

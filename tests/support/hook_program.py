@@ -15,6 +15,7 @@ from triggers.hooks.runner import HookRunner
 from triggers.manager import TriggerManager
 from triggers.settings import Settings
 from triggers.storages.stream import StreamStorage
+from triggers.telemetry.tracing import export_spans
 
 
 class NotingHooks(TriggerManager):
@@ -53,6 +54,7 @@ class NotingHooks(TriggerManager):
 def main() -> None:
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    export_spans("triggers-hooks")
     HookRunner(Settings.from_env(), NotingHooks).run(stopping)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from triggers.agent.decision_traces import TracedDecision
 from triggers.agent.records import Output
 from triggers.codec import decision_record, encode_decision
 from triggers.core.commands import CHANGING
@@ -16,9 +17,12 @@ class DecisionFeed:
     def __init__(self, topic: str) -> None:
         self._topic = topic
 
-    def encode_outputs(self, session: Session, partition: int, event: Event, decision: Decision) -> list[Output]:
-        """Returns the decision's record, or no record if the event changed nothing."""
+    def encode_outputs(
+        self, session: Session, partition: int, event: Event, decision: Decision, traced: TracedDecision | None
+    ) -> list[Output]:
+        """Returns the decision's record, or no record if the event changed nothing. Hooks continue its trace."""
         if decision.outcome not in CHANGING:
             return []
         record = decision_record(session.uid, partition, event, decision, session.plan.manager)
-        return [Output(self._topic, session.uid.encode(), encode_decision(record))]
+        headers = None if traced is None else traced.headers
+        return [Output(self._topic, session.uid.encode(), encode_decision(record), -1, headers)]

@@ -103,7 +103,7 @@ class DecisionRecords:
         if decision.forwards:
             outputs += self._forwards(record, decision.forwards, traced)
         if self._feed is not None:
-            outputs += self._feed.encode_outputs(session, or_minus_one(record.partition()), event, decision)
+            outputs += self._feed.encode_outputs(session, or_minus_one(record.partition()), event, decision, traced)
         return outputs
 
     def _queued(

@@ -28,14 +28,13 @@ from triggers.api.problems import Kind, ProblemError, problem_of, retry_after
 from triggers.api.published_rules import PublishedRules
 from triggers.api.rate_limits import RateLimits
 from triggers.api.repairs import Repairs
+from triggers.api.request_tracing import run_traced
 from triggers.api.responses import problem_response
 from triggers.api.search import Search
 from triggers.api.services import Services
 from triggers.api.sessions import Sessions
 from triggers.client.consumer_lag import Finished
 from triggers.codec.avro_records import schema_folder
-from triggers.codec.trace_headers import read_attributes
-from triggers.telemetry.current_trace import following
 from triggers.telemetry.http_metrics import HttpMetrics
 
 _log: Final = structlog.get_logger(__name__)
@@ -117,8 +116,7 @@ class _Guard:
                 require_scope(call.principal, operation.scope)
                 call.charge(1)
             call.read_query(operation.query)
-            with following(read_attributes(request.headers)):
-                return await operation.handler(call)
+            return await run_traced(request, operation, lambda: operation.handler(call))
         except Exception as error:  # noqa: BLE001  # an unexpected error is logged with its traceback and reported without
             problem = problem_of(error)
             if problem.kind is Kind.INTERNAL:

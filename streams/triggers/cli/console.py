@@ -27,6 +27,7 @@ from triggers.errors import TryAgain
 from triggers.overview.installation import InstallationReader, KafkaInstallation
 from triggers.settings import Settings
 from triggers.telemetry.logs import configure_logging
+from triggers.telemetry.tracing import export_spans
 
 
 @click.command("console")
@@ -66,6 +67,7 @@ def console_command(
         raise click.UsageError(f"--url is {url!r}; it must be an address such as https://triggers.example")
     settings = command_settings(ctx)
     configure_logging(settings)
+    export_spans("triggers-console")
     authentication = authentication_of(settings)
     secret = b"" if secret_file is None else read_secret(secret_file)
     with _listen(host, port) as listening:

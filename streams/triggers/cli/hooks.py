@@ -12,6 +12,7 @@ from triggers.cli.celery_app import app_option, load_app
 from triggers.cli.settings_options import service_settings
 from triggers.registry import trigger_managers
 from triggers.telemetry.logs import configure_logging
+from triggers.telemetry.tracing import export_spans
 
 if TYPE_CHECKING:
     from triggers.hooks.runner import MakeManager
@@ -38,6 +39,7 @@ def hooks_command(ctx: click.Context, app: str, manager: str, group: str) -> Non
 
     settings = service_settings(ctx)
     configure_logging(settings)
+    export_spans("triggers-hooks")
     load_app(app).loader.import_default_modules()  # this sets up Django, too
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -18,6 +18,7 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from triggers.codec import DecisionRecord, decode_decision, encode_dead_letter
 from triggers.errors import TryAgain, Undecodable
 from triggers.hooks.hook_metrics import HookMetrics
+from triggers.hooks.hook_tracing import hook_span
 from triggers.kafka.connection import Options
 from triggers.kafka.denials import check_permissions
 from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_transient
@@ -178,7 +179,9 @@ class DecisionConsumer:
         """
         try:
             with self._metrics.seconds.time():
-                self._handle(decode_decision(message.value()))
+                decision = decode_decision(message.value())
+                with hook_span(message, decision):
+                    self._handle(decision)
             self._metrics.decisions.labels("done").inc()
         except TryAgain:
             raise

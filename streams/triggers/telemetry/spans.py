@@ -15,6 +15,7 @@ class Kind(Enum):
 
     CONSUMER = "CONSUMER"
     PRODUCER = "PRODUCER"
+    SERVER = "SERVER"
 
 
 Attributes = dict[str, str | int | bool]
