@@ -136,7 +136,7 @@ def test_a_gap_with_a_damaged_record_is_not_proved_harmless(
     settings: Settings, names: Topology, directory: Path
 ) -> None:
     write_damaged(settings, directory, names.events)
-    gap_reader = GapReader(gap_reader_options(settings), names.events)
+    gap_reader = GapReader(lambda: gap_reader_options(settings), names.events)
     try:
         (examined,) = gap_reader.prove([Gap(0, DAMAGED, DAMAGED + 1)], 20)
     finally:

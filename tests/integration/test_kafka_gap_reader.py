@@ -30,7 +30,7 @@ def topic(broker: str, namespace: str) -> str:
 
 @pytest.fixture
 def gap_reader(broker: str, topic: str) -> Iterator[GapReader]:
-    gap_reader = GapReader({"bootstrap.servers": broker, "group.id": "gap_reader"}, topic)
+    gap_reader = GapReader(lambda: {"bootstrap.servers": broker, "group.id": "gap_reader"}, topic)
     yield gap_reader
     gap_reader.close()
 
@@ -229,7 +229,7 @@ def test_it_can_be_used_repeatedly_and_after_it_was_closed(
 def test_nothing_is_proved_without_a_broker() -> None:
     (nobody,) = free_ports(1)
     gap_reader = GapReader(
-        {"bootstrap.servers": f"127.0.0.1:{nobody}", "group.id": "gap_reader", "log_level": 0}, "topic"
+        lambda: {"bootstrap.servers": f"127.0.0.1:{nobody}", "group.id": "gap_reader", "log_level": 0}, "topic"
     )
 
     examined = gap_reader.prove([Gap(0, 3, 4)], 0.5)

@@ -19,6 +19,8 @@ from triggers.commit.member import Member
 from triggers.commit.ownership import Ownership
 from triggers.commit.standstill_watch import StandstillWatch
 from triggers.commit.transaction import Aborted
+from triggers.kafka.client_kind import ClientKind
+from triggers.kafka.followed_password import FollowedPassword
 from triggers.kafka.gap_reader import GapReader
 from triggers.kafka.group_metadata import generation_of
 from triggers.kafka.reading_options import gap_reader_options
@@ -49,17 +51,18 @@ def ownership() -> Ownership:
 @pytest.fixture
 def member(settings: Settings, ownership: Ownership) -> Iterator[Member]:
     topic = create_topics(settings).events
-    guard = Guard(GapReader(gap_reader_options(settings), topic), Metrics(), proof_s=10, pause_s=0.1)
+    guard = Guard(GapReader(lambda: gap_reader_options(settings), topic), Metrics(), proof_s=10, pause_s=0.1)
     member = Member(
         member_options(settings, "m"),
         topic,
         ownership,
         NoRebalances(),
         guard,
-        standstills=StandstillWatch(guard, GapReader(gap_reader_options(settings), topic)),
+        standstills=StandstillWatch(guard, GapReader(lambda: gap_reader_options(settings), topic)),
         is_empty=lambda _: True,
         keeps_rows=False,
         patience_s=30,
+        password=FollowedPassword(settings, ClientKind.CONSUMER),
     )
     yield member
     member.leave_group()

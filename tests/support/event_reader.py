@@ -14,7 +14,9 @@ from triggers.commit.guard import Guard, RecordsRefused
 from triggers.commit.member import Member
 from triggers.commit.ownership import Ownership
 from triggers.commit.standstill_watch import StandstillWatch
+from triggers.kafka.client_kind import ClientKind
 from triggers.kafka.connection import Options
+from triggers.kafka.followed_password import FollowedPassword
 from triggers.kafka.gap_reader import GapReader
 from triggers.kafka.reading_options import gap_reader_options
 from triggers.kafka.worker_options import member_options
@@ -32,17 +34,20 @@ class EventReader:
         self.metrics = Metrics()
         self.delivered: list[int] = []
         self.refused = 0
-        guard = Guard(GapReader(gap_reader_options(settings), self._topic), self.metrics, proof_s=20, pause_s=0.05)
+        guard = Guard(
+            GapReader(lambda: gap_reader_options(settings), self._topic), self.metrics, proof_s=20, pause_s=0.05
+        )
         self.member = Member(
             member_options(settings, "reader") | options,
             self._topic,
             self._ownership,
             self,
             guard,
-            standstills=StandstillWatch(guard, GapReader(gap_reader_options(settings), self._topic)),
+            standstills=StandstillWatch(guard, GapReader(lambda: gap_reader_options(settings), self._topic)),
             is_empty=lambda _: True,
             keeps_rows=False,
             patience_s=30,
+            password=FollowedPassword(settings, ClientKind.CONSUMER),
         )
 
     def plant(

@@ -16,9 +16,11 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from triggers.celery.gap_proofs import GapProofs
 from triggers.celery.ledger import Checkpoint, Ledger
 from triggers.core.commands import RunTask
+from triggers.kafka.client_kind import ClientKind
 from triggers.kafka.connection import Options
 from triggers.kafka.connection_causes import explain_connection_error
 from triggers.kafka.error_codes import NO_CONNECTION, NO_SUCH_OFFSET, PARTITION_EOF, is_transient
+from triggers.kafka.followed_password import FollowedPassword
 from triggers.kafka.rate_limited_log import RateLimitedLog
 from triggers.kafka.reading_options import group_options
 from triggers.kafka.start_offsets import lost_position_error, read_again_from, starting_positions
@@ -72,6 +74,7 @@ class CommandSource:
         self._marked: set[int] = set()
         self._paused: bool | None = None
         self._proofs = GapProofs(settings, self._topic)
+        self._password = FollowedPassword(settings, ClientKind.CONSUMER)
         options = _options(settings, self._group)
         self._consumer = Consumer({**options, "on_commit": self._on_commit, "error_cb": self._on_error})
 
@@ -105,6 +108,7 @@ class CommandSource:
 
         Raises KafkaException for errors that are not transient, and RecordsRemoved.
         """
+        self._password.renew(self._consumer)
         first = self._consumer.poll(timeout_s)
         if first is None:
             return []

@@ -28,7 +28,7 @@ class GapProofs:
     """Proves the gaps of all ledgers together, one proof after the other. Not thread-safe."""
 
     def __init__(self, settings: Settings, topic: str) -> None:
-        self._gap_reader = BackgroundGapReader(gap_reader_options(settings), topic)
+        self._gap_reader = BackgroundGapReader(lambda: gap_reader_options(settings), topic)
         self._topic = topic
         self._asked: dict[int, Ledger] = {}
         self._behind: dict[int, int] = {}

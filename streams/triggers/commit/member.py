@@ -1,8 +1,7 @@
 """The worker's membership in the consumer group. Every method runs on the worker's one Kafka thread.
 
 Rebalance callbacks run only inside `fetch` and `leave_group`, never while a batch is committed. After a fetch, the pump
-compares `consuming` with its decided batch and drops the batch if a partition was lost. So no batch is committed for
-partitions that the worker no longer owns.
+compares `consuming` with its decided batch, and drops the batch if a partition was lost.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ from triggers.commit.transaction import Aborted
 from triggers.kafka.connection import Options
 from triggers.kafka.consumer_errors import stop_unless_transient
 from triggers.kafka.error_codes import ALL_BROKERS_DOWN, AUTHENTICATION, NO_SUCH_OFFSET, PARTITION_EOF, SSL
+from triggers.kafka.followed_password import FollowedPassword
 from triggers.kafka.group_metadata import UnknownMetadata, generation_of
 from triggers.kafka.rate_limited_log import RateLimitedLog
 from triggers.kafka.records import Record, or_minus_one
@@ -63,10 +63,9 @@ class Member:
         is_empty: Callable[[int], bool],
         keeps_rows: bool,
         patience_s: float,
+        password: FollowedPassword,
     ) -> None:
-        """`is_empty` returns whether a restored partition has no rows. With `keeps_rows`, rows are committed with the
-        offsets, so that a partition with applied events has some. `patience_s` limits each read of offsets.
-        """
+        """With `keeps_rows`, a partition with applied events is not empty. `patience_s` limits each read of offsets."""
         self._topic = topic
         self._group = str(options["group.id"])
         self._worker_id = str(options["client.id"]).partition("@")[0]
@@ -77,6 +76,7 @@ class Member:
         self._is_empty = is_empty
         self._keeps_rows = keeps_rows
         self._patience_s = patience_s
+        self._password = password
         self.consuming: frozenset[int] = frozenset()
         """Partitions that are read: they are owned, restored, and set to the group's committed offset."""
         self.committed: dict[int, int] = {}
@@ -100,6 +100,7 @@ class Member:
         Collects others until the moment `not_before` of `time.monotonic()`; `consume` alone would wait for the last
         record of a batch. Raises RecordsRefused if records before these are missing.
         """
+        self._password.renew(self._kafka)
         self._start_restored()
         first = self._kafka.poll(idle_s)
         collect_s = max(0.0, not_before - time.monotonic())
@@ -193,8 +194,7 @@ class Member:
 
         While this worker owns the partition, that is the offset it has committed itself, together with the rows. If the
         group has another one, a foreign process has written it, and using it would skip events or apply them twice. The
-        worker's own offset is then committed again. The broker refuses that commit if the worker has lost the partition
-        without knowing it yet.
+        worker's own offset is then committed again, which the broker refuses if the partition was lost meanwhile.
         """
         known = self.committed.get(committed.partition, committed.offset)
         if known != committed.offset:
@@ -220,8 +220,7 @@ class Member:
     def _claim_partitions(self, starts: list[TopicPartition]) -> bool:
         """Commits this worker's id as the last writer of partitions that had another. Returns False if that fails.
 
-        Every transaction commits the id too (see `OrphanedTransactions`). But the worker may die in its first
-        transaction of a partition, before that is committed.
+        Every transaction commits the id too (see `OrphanedTransactions`), but the worker may die in its first one.
         """
         others = [tp for tp in starts if tp.metadata != self._worker_id]
         ours = [TopicPartition(self._topic, tp.partition, tp.offset, self._worker_id) for tp in others]

@@ -13,6 +13,7 @@ from triggers.kafka.bounded_call import CallHung, call_within
 from triggers.kafka.connection import Options
 from triggers.kafka.consumer_errors import hint_of_denial
 from triggers.kafka.error_codes import ALREADY_ABORTED, FENCING
+from triggers.kafka.followed_password import FollowedPassword
 from triggers.kafka.patience import Patience
 from triggers.kafka.repeated_calls import repeat_while_retriable
 from triggers.process.exits import ExitCode, Stop
@@ -33,8 +34,11 @@ class Transactions:
     one fences it.
     """
 
-    def __init__(self, options: Options, *, source: str, changelog: str, patience: Patience) -> None:
+    def __init__(
+        self, options: Options, *, source: str, changelog: str, patience: Patience, password: FollowedPassword
+    ) -> None:
         self._options = {**options, "error_cb": self._on_error}
+        self._password = password
         self._producer = Producer(self._options)
         self._lost_broker = False
         self._hung_producers: list[Producer] = []
@@ -61,6 +65,7 @@ class Transactions:
         Blocks. Retries retriable errors for as long as `Patience` allows. Raises Aborted if the transaction was
         aborted, or Stop if the producer cannot continue.
         """
+        self._password.renew(self._producer)
         if self._lost_broker:
             self._replace_producer()
         reached: dict[int, int] = {}
@@ -88,6 +93,7 @@ class Transactions:
         log.info("transactional producer is replaced", hung=len(self._hung_producers))
         self._lost_broker = False
         self._producer = Producer(self._options)
+        self._password.apply(self._producer)
         self.fence_and_start()
 
     def _send(self, batch: Batch, reached: dict[int, int]) -> None:

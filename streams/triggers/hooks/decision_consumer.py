@@ -19,9 +19,11 @@ from triggers.codec import DecisionRecord, decode_decision, encode_dead_letter
 from triggers.errors import TryAgain, Undecodable
 from triggers.hooks.hook_metrics import HookMetrics
 from triggers.hooks.hook_tracing import hook_span
+from triggers.kafka.client_kind import ClientKind
 from triggers.kafka.connection import Options
 from triggers.kafka.denials import check_permissions
 from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_transient
+from triggers.kafka.followed_password import FollowedPassword
 from triggers.kafka.letters import letter_of
 from triggers.kafka.permissions import Process
 from triggers.kafka.reading_options import gap_reader_options, group_options
@@ -75,8 +77,9 @@ class DecisionConsumer:
         self._waiting: deque[tuple[Message, object]] = deque()
         """Fetched messages, each with the assignment during which it was fetched."""
         self._pausing = False
+        self._password = FollowedPassword(settings, ClientKind.CONSUMER)
         self._consumer = Consumer(_options(settings, self._group))
-        self._guard = SkipGuard(gap_reader_options(settings), self._topic)
+        self._guard = SkipGuard(lambda: gap_reader_options(settings), self._topic)
 
     def run(self, stopping: threading.Event) -> None:
         """Handles decisions until `stopping` is set, then commits the offsets and leaves the group. Blocks.
@@ -111,6 +114,7 @@ class DecisionConsumer:
 
     def _fetch(self, timeout_s: float) -> None:
         """Fetches messages into `_waiting`. Rebalance callbacks run in here."""
+        self._password.renew(self._consumer)
         first = self._consumer.poll(timeout_s)
         if first is None:
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Final
 
@@ -21,8 +21,8 @@ class BackgroundGapReader:
     Each proof starts a daemon thread, which ends with the proof.
     """
 
-    def __init__(self, options: Options, topic: str) -> None:
-        self._gap_reader = GapReader(options, topic)
+    def __init__(self, connection: Callable[[], Options], topic: str) -> None:
+        self._gap_reader = GapReader(connection, topic)
         self._examined: SimpleQueue[list[ExaminedGap]] = SimpleQueue()
         self.is_busy = False
         """True while a proof is running, and until its examined gaps are taken."""

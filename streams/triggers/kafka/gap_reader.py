@@ -8,7 +8,7 @@ offset before it fetches, and no late answer can move the position.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
@@ -40,12 +40,13 @@ class GapReader:
     Its consumer is created on first use and kept, so later proofs take one fetch, which is some milliseconds.
     """
 
-    def __init__(self, options: Options, topic: str, *, undecided: bool = False) -> None:
-        """`options` are how to connect, and a `group.id`. It neither joins this group nor commits offsets.
+    def __init__(self, connection: Callable[[], Options], topic: str, *, undecided: bool = False) -> None:
+        """`connection` returns how to connect now, and a `group.id`. It neither joins this group nor commits offsets.
 
         With `undecided` it also finds records of open and aborted transactions, as a first reader does that reads them.
         """
-        self._options = {**options, **_OPTIONS, **(_UNDECIDED if undecided else {})}
+        self._connection = connection
+        self._options = {**_OPTIONS, **(_UNDECIDED if undecided else {})}
         self._topic = topic
         self._consumer: Consumer | None = None
 
@@ -65,12 +66,14 @@ class GapReader:
         except KafkaException as error:
             self.close()
             pending.give_up(f"it cannot be read: {error.args[0].str()}")
-        pending.give_up(f"it could not be read within {within_s:.0f} s")
+        if pending.positions():  # the next proof connects anew, perhaps with another password
+            self.close()
+            pending.give_up(f"it could not be read within {within_s:.0f} s")
         return pending.examined
 
     def ends(self, partition: int, within_s: float) -> tuple[int, int]:
         """Returns the partition's first offset and the end of its committed records. Blocks. Raises KafkaException."""
-        consumer = self._consumer = self._consumer or Consumer(self._options)
+        consumer = self._consumer = self._consumer or self._connect()
         return consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=within_s)
 
     def close(self) -> None:
@@ -82,8 +85,11 @@ class GapReader:
             except CallHung:
                 return
 
+    def _connect(self) -> Consumer:
+        return Consumer({**self._connection(), **self._options})
+
     def _read(self, pending: PendingGaps, deadline: float) -> None:
-        consumer = self._consumer = self._consumer or Consumer(self._options)
+        consumer = self._consumer = self._consumer or self._connect()
         self._assign(consumer, pending)
         while pending.positions() and (left_s := deadline - time.monotonic()) > 0:
             lost = self._take(pending, _consume(consumer, min(_POLL_S, left_s)))

@@ -40,7 +40,7 @@ def read_offsets(
     Kafka client repeatedly skips a record that is on the topic, and BrokerUnavailable if nothing arrives for 20 s.
     """
     consumer = Consumer(_options(settings))
-    gap_reader = GapReader(gap_reader_options(settings), topic)
+    gap_reader = GapReader(lambda: gap_reader_options(settings), topic)
     try:
         for partition, offsets in offsets_by_partition.items():
             for near in _runs(offsets):

@@ -107,7 +107,7 @@ class _Reading:
         self._settings = settings
         self._consumer = consumer
         self._topic = topic
-        self._guard = SkipGuard(gap_reader_options(settings), topic, undecided=undecided)
+        self._guard = SkipGuard(lambda: gap_reader_options(settings), topic, undecided=undecided)
         self._ends: dict[int, int] = {}
 
     def read(self, ranges: Mapping[int, tuple[int, int]]) -> Iterator[Message]:

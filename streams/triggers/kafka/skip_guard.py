@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from confluent_kafka import Message
@@ -42,13 +42,13 @@ class SkipGuard:
     Contiguous offsets cost one comparison. The gaps of all messages of a call are proved together. Not thread-safe.
     """
 
-    def __init__(self, options: Options, topic: str, *, undecided: bool = False) -> None:
-        """`options` are those of the second reader: how to connect, and a `group.id`.
+    def __init__(self, connection: Callable[[], Options], topic: str, *, undecided: bool = False) -> None:
+        """`connection` returns the options of the second reader: how to connect now, and a `group.id`.
 
         `undecided` is True if the first reader reads undecided records, so that the second one must find them, too.
         """
         self._expected = ExpectedOffsets()
-        self._gap_reader = GapReader(options, topic, undecided=undecided)
+        self._gap_reader = GapReader(connection, topic, undecided=undecided)
         self._topic = topic
         self._refuted: Counter[int] = Counter()
         self._unproven: Counter[int] = Counter()

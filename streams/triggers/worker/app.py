@@ -36,6 +36,8 @@ from triggers.faust.partition_store import PartitionStore, session_table
 from triggers.faust.recovery import BulkTableManager, OwnedPartitions
 from triggers.faust.transport import AgentConsumer, AgentTransport, BatchChannel
 from triggers.faust.web_server import QueryServer, listen, url_of
+from triggers.kafka.client_kind import ClientKind
+from triggers.kafka.followed_password import FollowedPassword
 from triggers.kafka.gap_reader import GapReader
 from triggers.kafka.installed_topics import InstalledTopics, wait_for_topics
 from triggers.kafka.patience import Patience
@@ -236,20 +238,20 @@ class Worker:
             is_empty=lambda partition: self._store.partition_rows(partition).changelog_offset() < 0,
             keeps_rows=True,
             patience_s=self._patience.group_offsets_s,
+            password=FollowedPassword(self._settings, ClientKind.CONSUMER),
         )
 
     def _new_gap_reader(self) -> GapReader:
-        return GapReader(gap_reader_options(self._settings), self._names.events)
+        return GapReader(lambda: gap_reader_options(self._settings), self._names.events)
 
     def _new_transactions(self, topics: InstalledTopics) -> Transactions:
-        options = producer_options(
-            self._settings,
-            self._worker_id,
-            topics.smallest_limit,
-            topics.largest_limit,
-        )
+        smallest, largest = topics.smallest_limit, topics.largest_limit
         return Transactions(
-            options, source=self._names.events, changelog=self._names.changelog, patience=self._patience
+            producer_options(self._settings, self._worker_id, smallest, largest),
+            source=self._names.events,
+            changelog=self._names.changelog,
+            patience=self._patience,
+            password=FollowedPassword(self._settings, ClientKind.PRODUCER),
         )
 
     def _new_agent(self, topics: InstalledTopics) -> Agent:
