@@ -15,6 +15,7 @@ from triggers.hooks.runner import HookRunner
 from triggers.manager import TriggerManager
 from triggers.settings import Settings
 from triggers.storages.stream import StreamStorage
+from triggers.telemetry.logs import configure_logging
 from triggers.telemetry.tracing import export_spans
 
 
@@ -54,8 +55,10 @@ class NotingHooks(TriggerManager):
 def main() -> None:
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    settings = Settings.from_env()
+    configure_logging(settings)
     export_spans("triggers-hooks")
-    HookRunner(Settings.from_env(), NotingHooks).run(stopping)
+    HookRunner(settings, NotingHooks).run(stopping)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Collection
 from typing import Final, cast
 
+import structlog
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from triggers.codec import DecisionRecord, decode_decision, encode_dead_letter
@@ -181,6 +182,12 @@ class DecisionConsumer:
 
         Publishes a dead letter if the decision cannot be decoded, or if `handle` raised too often.
         """
+        place = {"partition": message.partition(), "offset": message.offset()}
+        session = (message.key() or b"").decode(errors="replace")
+        with structlog.contextvars.bound_contextvars(session=session, **place):  # for the lines of the hooks, too
+            return self._call_handle(message, failures)
+
+    def _call_handle(self, message: Message, failures: int) -> bool:
         try:
             with self._metrics.seconds.time():
                 decision = decode_decision(message.value())

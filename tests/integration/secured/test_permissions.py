@@ -251,3 +251,22 @@ def test_rules_cannot_be_published_without_their_transactional_id(run: Run, tmp_
     assert done.exit_code == 2, done.output
     assert f"does not permit Write on transactional-id {NAMES.rules}: " in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("process", "permission"),
+    [
+        (Process.AGENT, Permission(Resource.TOPIC, NAMES.changelog, ("Write",))),
+        (Process.AGENT, Permission(Resource.TRANSACTIONAL_ID, f"{NAMESPACE}-", ("Write",), is_prefix=True)),
+        (Process.CELERY, Permission(Resource.GROUP, NAMES.executors, ("Read",))),
+    ],
+    ids=str,
+)
+def test_the_doctor_names_a_missing_permission(run: Run, process: Process, permission: Permission) -> None:
+    with _without(run, process, permission) as settings:
+        done = cli(settings, "doctor", "--process", process, "--json")
+    findings = [each for each in json.loads(done.stdout) if each["check"] == "permissions"]
+
+    assert done.exit_code == 1
+    assert [each["detail"] for each in findings] == [f"the {process} lacks {permission}"]
+    assert f"--process {process}`" in findings[0]["fix"]
