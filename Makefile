@@ -107,6 +107,10 @@ bench-full: setup  ## Run the benchmark with five rounds and a million sessions;
 	@if $(CAN_COMPILE); then $(MAKE) compiled; fi
 	@$(BIN)/python -m benchmarks --full $(ARGS)
 
+bench-recovery: setup  ## Measure rebuild and copy beside an agent (ARGS="--sessions 100000")
+	@if $(CAN_COMPILE); then $(MAKE) compiled; fi
+	@$(BIN)/python -m benchmarks.recovery $(ARGS)
+
 profile: setup  ## Append the CPU time of an event, by hop, to benchmarks/profile.md (ARGS="--note ...")
 	@$(BIN)/python -m benchmarks.profiler $(ARGS)
 
@@ -143,4 +147,4 @@ clean:  ## Remove everything that make has created
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: celery-versions help setup demo dev test checks tests test-repeatedly lint format types contracts unit integration histories e2e bench chaos chaos-compare backlog chaos-mutations bench-full profile fuzz fuzz-api lock clean compiled unit-compiled
+.PHONY: celery-versions help setup demo dev test checks tests test-repeatedly lint format types contracts unit integration histories e2e bench chaos chaos-compare backlog chaos-mutations bench-full bench-recovery profile fuzz fuzz-api lock clean compiled unit-compiled

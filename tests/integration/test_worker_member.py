@@ -19,8 +19,6 @@ from triggers.commit.member import Member
 from triggers.commit.ownership import Ownership
 from triggers.commit.standstill_watch import StandstillWatch
 from triggers.commit.transaction import Aborted
-from triggers.kafka.client_kind import ClientKind
-from triggers.kafka.followed_password import FollowedPassword
 from triggers.kafka.gap_reader import GapReader
 from triggers.kafka.group_metadata import generation_of
 from triggers.kafka.reading_options import gap_reader_options
@@ -62,7 +60,6 @@ def member(settings: Settings, ownership: Ownership) -> Iterator[Member]:
         is_empty=lambda _: True,
         keeps_rows=False,
         patience_s=30,
-        password=FollowedPassword(settings, ClientKind.CONSUMER),
     )
     yield member
     member.leave_group()

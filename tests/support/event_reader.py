@@ -14,9 +14,7 @@ from triggers.commit.guard import Guard, RecordsRefused
 from triggers.commit.member import Member
 from triggers.commit.ownership import Ownership
 from triggers.commit.standstill_watch import StandstillWatch
-from triggers.kafka.client_kind import ClientKind
 from triggers.kafka.connection import Options
-from triggers.kafka.followed_password import FollowedPassword
 from triggers.kafka.gap_reader import GapReader
 from triggers.kafka.reading_options import gap_reader_options
 from triggers.kafka.worker_options import member_options
@@ -47,7 +45,6 @@ class EventReader:
             is_empty=lambda _: True,
             keeps_rows=False,
             patience_s=30,
-            password=FollowedPassword(settings, ClientKind.CONSUMER),
         )
 
     def plant(

@@ -24,7 +24,7 @@ from triggers.commit.transaction import Aborted
 from triggers.kafka.connection import Options
 from triggers.kafka.consumer_errors import stop_unless_transient
 from triggers.kafka.error_codes import ALL_BROKERS_DOWN, AUTHENTICATION, NO_SUCH_OFFSET, PARTITION_EOF, SSL
-from triggers.kafka.followed_password import FollowedPassword
+from triggers.kafka.followed_password import NOT_FOLLOWED, FollowedPassword
 from triggers.kafka.group_metadata import UnknownMetadata, generation_of
 from triggers.kafka.rate_limited_log import RateLimitedLog
 from triggers.kafka.records import Record, or_minus_one
@@ -63,7 +63,7 @@ class Member:
         is_empty: Callable[[int], bool],
         keeps_rows: bool,
         patience_s: float,
-        password: FollowedPassword,
+        password: FollowedPassword = NOT_FOLLOWED,
     ) -> None:
         """With `keeps_rows`, a partition with applied events is not empty. `patience_s` limits each read of offsets."""
         self._topic = topic

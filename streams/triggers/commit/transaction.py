@@ -13,7 +13,7 @@ from triggers.kafka.bounded_call import CallHung, call_within
 from triggers.kafka.connection import Options
 from triggers.kafka.consumer_errors import hint_of_denial
 from triggers.kafka.error_codes import ALREADY_ABORTED, FENCING
-from triggers.kafka.followed_password import FollowedPassword
+from triggers.kafka.followed_password import NOT_FOLLOWED, FollowedPassword
 from triggers.kafka.patience import Patience
 from triggers.kafka.repeated_calls import repeat_while_retriable
 from triggers.process.exits import ExitCode, Stop
@@ -35,7 +35,13 @@ class Transactions:
     """
 
     def __init__(
-        self, options: Options, *, source: str, changelog: str, patience: Patience, password: FollowedPassword
+        self,
+        options: Options,
+        *,
+        source: str,
+        changelog: str,
+        patience: Patience,
+        password: FollowedPassword = NOT_FOLLOWED,
     ) -> None:
         self._options = {**options, "error_cb": self._on_error}
         self._password = password

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Final, Protocol
+from typing import Final
+
+from confluent_kafka import Consumer, Producer
 
 from triggers.errors import SettingsError
 from triggers.kafka.client_kind import ClientKind
@@ -16,13 +18,6 @@ _USER, _PASSWORD, _MECHANISM = "sasl.username", "sasl.password", "sasl.mechanism
 _WITH_PASSWORD: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 log = logging.getLogger(__name__)
-
-
-class AuthenticatedClient(Protocol):
-    """A consumer or a producer of librdkafka."""
-
-    def set_sasl_credentials(self, username: str, password: str) -> None:
-        """Makes later connections use another user and password. Existing ones are kept."""
 
 
 class FollowedPassword:
@@ -40,7 +35,7 @@ class FollowedPassword:
         self._known = self._first = self._read() if self._is_on else None
         self._looked_at = time.monotonic()
 
-    def renew(self, client: AuthenticatedClient) -> None:
+    def renew(self, client: Consumer | Producer) -> None:
         """Gives the client the password if it has changed. Call it often: it looks at the files every five seconds."""
         if not self._is_on or time.monotonic() - self._looked_at < _LOOKED_EVERY_S:
             return
@@ -51,7 +46,7 @@ class FollowedPassword:
             self._known = found
             log.info("the password of Kafka's user %s has changed; new connections use it", found[0])
 
-    def apply(self, client: AuthenticatedClient) -> None:
+    def apply(self, client: Consumer | Producer) -> None:
         """Gives the password to a client that was made with the options of an earlier one, if it has changed since."""
         if self._known is not None and self._known != self._first:
             client.set_sasl_credentials(*self._known)
@@ -66,3 +61,7 @@ class FollowedPassword:
         if properties.get(_MECHANISM) not in _WITH_PASSWORD:
             return None
         return str(properties.get(_USER, "")), str(properties.get(_PASSWORD, ""))
+
+
+NOT_FOLLOWED: Final = FollowedPassword(Settings(), ClientKind.CONSUMER)
+"""Does nothing, for clients whose settings have no password."""

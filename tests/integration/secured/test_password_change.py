@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
+from confluent_kafka.admin import (
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialAlteration,
+    UserScramCredentialUpsertion,
+)
 from msgspec import structs
 from tests.support.celery_process import APP, celery_worker
 from tests.support.secured_flow import cli
@@ -56,7 +61,7 @@ def _settings(kafka: SecuredKafka, folder: Path, process: Process) -> Settings:
 def _change_passwords(kafka: SecuredKafka, settings: dict[Process, Settings]) -> None:
     """Changes the password of every user on the broker, and then in its file."""
     how = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 8192)
-    users = [
+    users: list[UserScramCredentialAlteration] = [
         UserScramCredentialUpsertion(each.kafka_username, how, NEW_PASSWORD.encode()) for each in settings.values()
     ]
     for future in kafka.admin.alter_user_scram_credentials(users).values():
