@@ -53,7 +53,8 @@ PAGES = {"t_page": {"after": ["go"], "andEvery": "page", "run": "app.page"}}
 
 def test_an_event_that_would_cause_too_many_commands_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The session is half changed then, and the events before are not written yet."""
-    events: list[dict[str, object]] = [{"configuration": PAGES}, *[{"trigger": "page"}] * 9]
+    events: list[dict[str, object]] = [{"configuration": PAGES}]
+    events += [{"trigger": "page"} for _ in range(9)]
     before = [event_record(n, event) for n, event in enumerate(events)]
     refused, after = event_record(10, {"trigger": "go"}), event_record(11, {"trigger": "page"})
     decoder = EventDecoder(SETTINGS.max_payload_bytes)
