@@ -44,7 +44,7 @@ class FollowedPassword:
         if found is not None and found != self._known:
             client.set_sasl_credentials(*found)
             self._known = found
-            log.info("the password of Kafka's user %s has changed; new connections use it", found[0])
+            log.warning("the password of Kafka's user %s has changed; new connections use it", found[0])
 
     def apply(self, client: Consumer | Producer) -> None:
         """Gives the password to a client that was made with the options of an earlier one, if it has changed since."""
