@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from importlib.util import find_spec
-from pathlib import Path
+import re
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from msgspec import structs
-from tests.support.program import Program, environment
-from tests.support.settled import wait_until_processed
+from tests.support.program import environment
 from tests.support.topic_reader import wait_until
+from tests.support.worker_process import WorkerProcess
 
 from triggers.cli import main
-from triggers.dev.ports import free_ports
 from triggers.kafka.topics import create_topics
 from triggers.settings import Settings
 from triggers.topology import Topology
@@ -87,32 +87,14 @@ def test_an_installation_without_workers_and_executors_lacks_both(settings: Sett
     assert (executors["verdict"], "celery -A app worker" in executors["fix"]) == ("problem", True)
 
 
-def _fake_clock() -> Path:
-    """Returns libfaketime, with which a process has another clock."""
-    spec = find_spec("libfaketime")
-    assert spec is not None
-    assert spec.origin is not None
-    found = sorted(Path(spec.origin).parent.glob("vendor/libfaketime/src/libfaketime.so*"))
-    if not found:
-        pytest.skip("libfaketime has no library for this system")
-    return found[0]
-
-
-def test_an_agent_whose_clock_is_wrong_is_found(settings: Settings, tmp_path: Path) -> None:
+def test_a_machine_whose_clock_differs_from_that_of_a_worker_is_found(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     create_topics(settings)
-    (port,) = free_ports(1)
-    variables = {
-        "TRIGGERS_DATA_DIR": str(tmp_path / "data"),
-        "TRIGGERS_WEB_PORT": str(port),
-        "LD_PRELOAD": str(_fake_clock()),
-        "FAKETIME": "+300s",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
-    with Program(tmp_path, "worker", env=environment(settings, **variables)) as worker:
-        worker.wait_for("restored")
-        wait_until_processed(settings)
+    with WorkerProcess(settings, "w0") as worker:
+        worker.wait_ready()
+        monkeypatch.setattr("triggers.doctor.processes.time", SimpleNamespace(time=lambda: time.time() + 300))
         finding = _find(settings, "clocks")
 
-    assert finding["verdict"] == "problem"
-    assert "differs by" in finding["detail"]
-    assert finding["fix"]
+    assert (finding["verdict"], finding["fix"]) == ("problem", "set the clocks of all machines by a time service")
+    assert re.search(r"differs by -(29\d|30\d) s from this machine", finding["detail"])

@@ -231,7 +231,7 @@ def test_a_request_of_the_api_and_the_hooks_of_its_decision_belong_to_the_trace_
         assert fired.is_success, fired.text
         httpx.get(f"{url}/v1/sessions/nobody", headers=headers, timeout=60)
         endpoint.wait_for("decide back")
-        endpoint.wait_for("hook trigger", 2)
+        endpoint.wait_for("hook fire", 2)
         endpoint.wait_for("GET /v1/sessions/{uid}")
 
     assert endpoint.tree() == API_TREE
@@ -246,10 +246,10 @@ API_TREE = """\
 POST /v1/sessions/{uid}/triggers/{name} [triggers-api]
   fire echo [triggers-api]
     decide echo [triggers-worker]
-      hook trigger [triggers-hooks]
+      hook fire [triggers-hooks]
         fire back [triggers-hooks]
           decide back [triggers-worker]
-            hook trigger [triggers-hooks]
+            hook fire [triggers-hooks]
 GET /v1/sessions/{uid} [triggers-api]"""
 
 

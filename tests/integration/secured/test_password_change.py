@@ -53,7 +53,7 @@ def kafka(no_process_is_left: None, tmp_path: Path) -> Iterator[SecuredKafka]:  
 def _settings(kafka: SecuredKafka, folder: Path, process: Process) -> Settings:
     own = folder / process
     own.mkdir()
-    settings = structs.replace(kafka.settings(process, NAMESPACE, own), publish_timeout_s=10.0)
+    settings = structs.replace(kafka.settings(process, NAMESPACE, own), publish_timeout_s=10.0, decisions=True)
     kafka.allow(process, permissions_of(process, settings))
     return settings
 
