@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from confluent_kafka import Producer
 
-from triggers.celery.reports import Report, encode_report
+from triggers.celery.reports import Report, failure_of
 from triggers.codec import encode_key, trace_headers
 from triggers.errors import TooLarge, TriggersError
 from triggers.kafka.rate_limited_log import RateLimitedLog
 from triggers.kafka.sender import Delivery, KafkaSender
-from triggers.results.result_events import failed_event
 from triggers.settings import Settings
 from triggers.telemetry.spans import Kind, sending_attributes
 from triggers.telemetry.tracing import begin_span
@@ -38,7 +37,6 @@ _PAUSE_S: Final = 1.0
 _POLL_S: Final = 0.1
 _SHORT_POLL_S: Final = 0.01
 """Poll time if there are several producers: while one waits for a broker, its successor may have reports."""
-_SMALL_BYTES: Final = 1000
 _MAX_COMMANDS: Final = 200
 """Maximum number of ended commands whose results are not delivered. They are repeated if the worker is killed."""
 _MAX_BYTES: Final = 64_000_000
@@ -194,7 +192,7 @@ class BatchingPublisher:
             self._outages.report(f"the start of {report.instance} was not published: {error}")
             return
         if isinstance(error, TooLarge):
-            report = _failure_of(report, error)
+            report = failure_of(report, error)
         else:
             self._outages.report(f"a result could not be published yet; trying again: {error}")
         self._repeats.append((time.monotonic() + _PAUSE_S, outgoing._replace(report=report)))
@@ -249,8 +247,3 @@ def _begin_report(topic: str, outgoing: _Outgoing) -> ActiveSpan | None:
     if span is not None:
         span.leave()
     return span
-
-
-def _failure_of(report: Report, error: TooLarge) -> Report:
-    failed = failed_event(report.command, error, max_payload_bytes=_SMALL_BYTES)
-    return encode_report(report.command, failed)._replace(trace=report.trace)

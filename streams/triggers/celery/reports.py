@@ -9,15 +9,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from triggers.codec import encode_event
 from triggers.codec.event_shapes import wire_name
 from triggers.core.events import Event
 from triggers.core.trace_context import TraceContext
-from triggers.results.result_events import CommandName
+from triggers.errors import TooLarge
+from triggers.results.result_events import CommandName, failed_event
 
-_SOURCE = "celery"
+_SOURCE: Final = "celery"
+_SMALL_BYTES: Final = 1000
 
 
 class Report(NamedTuple):
@@ -41,6 +43,12 @@ def encode_report(name: CommandName, event: Event) -> Report:
     """Encodes an event about a command."""
     value = encode_event(event, source=_SOURCE)
     return Report(name.session, name.instance, name.attempt, wire_name(type(event)), value, event.trace)
+
+
+def failure_of(report: Report, error: TooLarge) -> Report:
+    """Returns the failure that is published instead of an event that is too large for its topic."""
+    failed = failed_event(report.command, error, max_payload_bytes=_SMALL_BYTES)
+    return encode_report(report.command, failed)._replace(trace=report.trace)
 
 
 class _Kept(threading.local):

@@ -1,4 +1,8 @@
-"""`ResultPublisher`: publishes results, and does not give up, because a command is settled only after its result."""
+"""`ResultPublisher`: publishes results one by one, waits for each, and does not give up.
+
+It serves what the main process of a Celery worker does not report: tasks from the application's own broker, commands
+that do not run, and dead letters.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +14,20 @@ from typing import Final
 import msgspec
 from celery.exceptions import SoftTimeLimitExceeded
 
-from triggers.codec import DeadLetter, encode_dead_letter, encode_event, encode_key, trace_headers
-from triggers.codec.event_shapes import wire_name
+from triggers.celery.reports import Report, encode_report, failure_of
+from triggers.codec import DeadLetter, encode_dead_letter, encode_key, trace_headers
 from triggers.core.events import Event
-from triggers.core.trace_context import TraceContext
 from triggers.errors import TooLarge, TryAgain
 from triggers.kafka.rate_limited_log import RateLimitedLog
 from triggers.kafka.records import Header
 from triggers.kafka.sender import KafkaSender
-from triggers.results.result_events import CommandName, failed_event
+from triggers.results.result_events import CommandName
 from triggers.settings import Settings
 from triggers.telemetry.spans import sending_attributes
 from triggers.telemetry.tracing import sending_span
 from triggers.topology import Topology
 
 _PAUSE_S: Final = 1.0
-_SMALL_BYTES: Final = 1000
 
 log = logging.getLogger(__name__)
 _outages = RateLimitedLog(log)
@@ -48,8 +50,9 @@ class ResultPublisher:
         It precedes all later events that this process sends to the session, unless the producer is replaced after a
         timeout. A start that arrives after its result is stale.
         """
+        value, key = encode_report(name, event).value, encode_key(name.session)
         try:
-            self._sender.send(self._names.events, encode_key(name.session), _encoded(event), trace_headers(event.trace))
+            self._sender.send(self._names.events, key, value, trace_headers(event.trace))
         except TryAgain as error:
             _outages.report(f"the start of {name.instance} was not sent: {error}")
 
@@ -58,10 +61,11 @@ class ResultPublisher:
 
         If the result is too large for the topic, a failure is published instead.
         """
+        report = encode_report(name, event)
         try:
-            self._publish_event(name, event, event.trace)
+            self._publish_report(report)
         except TooLarge as error:
-            self._publish_event(name, failed_event(name, error, max_payload_bytes=_SMALL_BYTES), event.trace)
+            self._publish_report(failure_of(report, error))
 
     def publish_dead_letter(self, letter: DeadLetter) -> None:
         """Publishes a dead letter. Blocks like `publish`. If it is too large, its value is replaced by a note."""
@@ -72,14 +76,14 @@ class ResultPublisher:
             letter = msgspec.structs.replace(letter, value=None, headers=[], detail=note)
             self._publish_until_delivered(self._names.dead_letters, letter.key, encode_dead_letter(letter))
 
-    def _publish_event(self, name: CommandName, event: Event, trace: TraceContext | None) -> None:
-        topic, key, value = self._names.events, encode_key(name.session), _encoded(event)
-        if trace is None:
-            self._publish_until_delivered(topic, key, value)
+    def _publish_report(self, report: Report) -> None:
+        topic, key = self._names.events, encode_key(report.session)
+        if report.trace is None:
+            self._publish_until_delivered(topic, key, report.value)
             return
-        attributes = sending_attributes("report", topic, name.session) | {"triggers.instance": name.instance}
-        with sending_span(f"report {wire_name(type(event))}", trace, attributes) as sent:
-            self._publish_until_delivered(topic, key, value, trace_headers(sent))
+        attributes = sending_attributes("report", topic, report.session) | {"triggers.instance": report.instance}
+        with sending_span(f"report {report.kind}", report.trace, attributes) as sent:
+            self._publish_until_delivered(topic, key, report.value, trace_headers(sent))
 
     def _publish_until_delivered(
         self, topic: str, key: bytes | None, value: bytes, headers: Sequence[Header] = ()
@@ -94,7 +98,3 @@ class ResultPublisher:
                 log.warning("the soft time limit passed while the result was published; publishing it again")
             else:
                 return
-
-
-def _encoded(event: Event) -> bytes:
-    return encode_event(event, source="celery")
