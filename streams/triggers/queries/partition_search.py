@@ -64,18 +64,11 @@ class PartitionSearch:
 
     def find(self, after: str, limit: int, max_rows: int) -> PartitionPage:
         """Returns the first `limit` sessions after the UID `after`, or fewer after about `max_rows` rows."""
-        if self._cannot_match():
-            return PartitionPage(sessions=[], examined=self._examined)
-        start = after.encode()
-        self._failed = map(itemgetter(0), groupby(self._failure_rows(start), itemgetter(0)))
-        try:
-            return self._search(start, limit, max_rows)
-        finally:  # it refers to the search as well, and a scan that is left over keeps RocksDB's files locked
-            self._failed = iter(())
-
-    def _search(self, start: bytes, limit: int, max_rows: int) -> PartitionPage:
         found: list[FoundSession] = []
-        reached = start
+        if self._cannot_match():
+            return PartitionPage(sessions=found, examined=self._examined)
+        reached = start = after.encode()
+        self._failed = map(itemgetter(0), groupby(self._failure_rows(start), itemgetter(0)))
         for uid, row in self._failed_sessions(start) if self._query.wants_failed else self._all_sessions(start):
             if reached != start and (len(found) >= limit or self._examined > max_rows):
                 return PartitionPage(sessions=found, reached=reached.decode(), examined=self._examined)

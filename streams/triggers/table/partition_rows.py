@@ -11,13 +11,14 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple, cast
+from typing import cast
 
 import rocksdict
 import structlog
 
 from triggers.core.state.rows import Changes, MemoryRows, header_key, session_prefix
 from triggers.process.exits import ExitCode, Stop
+from triggers.table.file_figures import FileFigures, read_figures
 
 log = structlog.get_logger(__name__)
 
@@ -31,15 +32,10 @@ CORRUPT_MARK = "CONDEMNED"
 _LOCKED = "/LOCK: "
 """Part of RocksDB's error for a file that is open elsewhere. "lock" alone also matches "block checksum mismatch"."""
 
-_FIGURES = (
-    "estimate-num-keys",
-    "total-sst-files-size",
-    "cur-size-all-mem-tables",
-    "estimate-table-readers-mem",
-    "estimate-pending-compaction-bytes",
-    "is-write-stopped",
-)
-"""RocksDB's names of the properties in `FileFigures`."""
+_FIRST_PART = 8
+"""Number of rows that a scan reads at first. Each further part has eight times as many, up to the maximum."""
+_MAX_PART = 512
+_MAX_PART_BYTES = 1_000_000
 
 _SHARED_CACHE = 64 << 20
 _SHARED_WRITE_BUFFERS = 64 << 20
@@ -59,18 +55,6 @@ class PartitionClosed(Exception):
     """The partition is not open in this worker: it is being restored, or another worker owns it. Nothing is damaged."""
 
 
-class FileFigures(NamedTuple):
-    """What RocksDB says about the files of a partition. Sizes are in bytes."""
-
-    rows: int
-    file_bytes: int
-    buffer_bytes: int
-    reader_bytes: int
-    pending_compaction_bytes: int
-    is_stopped: bool
-    """True if RocksDB accepts no writes now."""
-
-
 class PartitionRows:
     """The rows of one partition in RocksDB; implements the core's `Rows`. Thread-safe."""
 
@@ -78,6 +62,7 @@ class PartitionRows:
         self._path = path
         self._topic_id = topic_id
         self._batch_lock = Lock()
+        self._scan_lock = Lock()
         self._db = rocksdict.Rdict(str(path), options=_options())
 
     def get(self, key: bytes) -> bytes | None:
@@ -91,16 +76,33 @@ class PartitionRows:
     def scan(self, prefix: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """Returns the rows whose keys begin with the prefix and are not less than `start`, in the order of the keys.
 
-        Raises PartitionClosed and StorageFailed.
+        It sees each row as it is when its part is read. Raises PartitionClosed and StorageFailed.
         """
-        key = max(prefix, start)
-        with self._marking_corrupt():
-            items = cast("Iterator[tuple[bytes, bytes]]", self._db.items(from_key=key))  # raw mode
-            for key, row in items:
+        position: bytes | None = max(prefix, start)
+        limit = _FIRST_PART
+        while position is not None:
+            part, position = self._read_part(prefix, position, limit)
+            yield from part
+            limit = min(8 * limit, _MAX_PART)
+
+    def _read_part(self, prefix: bytes, start: bytes, limit: int) -> tuple[list[tuple[bytes, bytes]], bytes | None]:
+        """Returns the next rows of a scan, and the key at which it goes on, or None at its end.
+
+        An iterator of RocksDB keeps the files open and locked, even after `close`, so that a partition that comes back
+        could not be opened. So none exists outside of this lock, whatever becomes of a scan.
+        """
+        part, size = list[tuple[bytes, bytes]](), 0
+        with self._marking_corrupt(), self._scan_lock:
+            # no name may refer to the iterator, because names live until after the lock is released
+            for key, row in cast("Iterator[tuple[bytes, bytes]]", self._db.items(from_key=start)):  # raw mode
                 if not key.startswith(prefix):
-                    return
-                yield key, row
-            self._check_end(key)
+                    return part, None
+                part.append((key, row))
+                size += len(row)
+                if len(part) == limit or size > _MAX_PART_BYTES:
+                    return part, key + b"\0"
+            self._check_end(part[-1][0] if part else start)
+        return part, None
 
     def _check_end(self, key: bytes) -> None:
         """Raises if the scan stopped before the last key: `items` ends silently at a block that it cannot read."""
@@ -155,12 +157,9 @@ class PartitionRows:
         return topic_id == self._topic_id and int(written) >= oldest_s
 
     def figures(self) -> FileFigures:
-        """Returns RocksDB's figures, some of which are estimates. Raises PartitionClosed and StorageFailed."""
+        """Returns RocksDB's figures. Raises PartitionClosed and StorageFailed."""
         with self._marking_corrupt():
-            rows, files, buffers, readers, pending, stopped = (
-                self._db.property_int_value(f"rocksdb.{name}") or 0 for name in _FIGURES
-            )
-        return FileFigures(rows, files, buffers, readers, pending, stopped > 0)
+            return read_figures(self._db)
 
     @contextmanager
     def _marking_corrupt(self) -> Iterator[None]:
@@ -181,7 +180,7 @@ class PartitionRows:
 
     def close(self) -> None:
         """Closes the files; later reads and writes fail. Raises StorageFailed for an earlier background error."""
-        with self._marking_corrupt():
+        with self._marking_corrupt(), self._scan_lock:
             self._db.close()
 
 

@@ -11,7 +11,8 @@ from prometheus_client import CollectorRegistry
 
 from triggers.commit.progress import Progress
 from triggers.queries.partition_totals import count_statuses
-from triggers.table.partition_rows import FileFigures, PartitionClosed, PartitionRows
+from triggers.table.file_figures import FileFigures
+from triggers.table.partition_rows import PartitionClosed, PartitionRows
 from triggers.telemetry.agent_families import (
     INSTANCES,
     ROCKSDB_COMPACTION_BYTES,

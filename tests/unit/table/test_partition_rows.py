@@ -6,9 +6,12 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from random import Random
+from threading import Event, Semaphore
 
 import pytest
 from tests.support.partition_files import corrupt_file
@@ -149,6 +152,71 @@ def test_a_scan_that_reads_a_corrupt_block_fails_and_marks_the_files_as_corrupt(
 
     assert (path / CORRUPT_MARK).exists()
     again.close()
+
+
+def test_a_scan_that_nobody_ends_keeps_no_file_locked(tmp_path: Path) -> None:
+    rows = open_rows(tmp_path / "sessions-0.db", "topic", 0)
+    rows.write({b"k%06d" % n: b"v" for n in range(2000)}, 1)
+    scans = [rows.scan(b"k") for _ in range(3)]
+    for steps, scan in zip((1, 8, 700), scans, strict=True):
+        assert len(list(islice(scan, steps))) == steps
+
+    rows.close()
+    again = open_rows(tmp_path / "sessions-0.db", "topic", 0)
+
+    assert again.get(b"k001999") == b"v"
+    for scan in scans:
+        with pytest.raises(PartitionClosed):
+            list(scan)
+    again.close()
+
+
+def test_a_partition_can_be_closed_and_opened_while_other_threads_scan_it(tmp_path: Path) -> None:
+    path = tmp_path / "sessions-0.db"
+    current = [open_rows(path, "topic", 0)]
+    current[0].write({b"k%06d" % n: b"v" for n in range(3000)}, 1)
+    stop, scanned = Event(), Semaphore(0)
+
+    def scan_repeatedly() -> None:
+        while not stop.is_set():
+            with suppress(PartitionClosed):
+                for _ in current[0].scan(b"k"):
+                    scanned.release()
+
+    with ThreadPoolExecutor(3) as threads:
+        scanning = [threads.submit(scan_repeatedly) for _ in range(3)]
+        try:
+            for _ in range(30):
+                for _ in range(500):
+                    assert scanned.acquire(timeout=60)
+                current[0].close()
+                current[0] = open_rows(path, "topic", 0)
+        finally:
+            stop.set()
+        for each in scanning:
+            each.result()
+    current[0].close()
+
+
+@pytest.mark.parametrize("number", [0, 1, 7, 8, 9, 71, 72, 73, 600, 1700])
+def test_a_scan_returns_each_row_once_however_many_there_are(tmp_path: Path, number: int) -> None:
+    rows = open_rows(tmp_path / "sessions-0.db", "topic", 0)
+    stored = {b"k%06d" % n: b"%d" % n for n in range(number)}
+    rows.write({**stored, b"j": b"before", b"l": b"after"}, 1)
+
+    assert dict(rows.scan(b"k")) == stored
+    assert list(rows.scan(b"k")) == sorted(stored.items())
+    assert list(rows.scan(b"k", b"k000005")) == sorted(stored.items())[5:]
+    rows.close()
+
+
+def test_a_scan_of_large_rows_reads_few_of_them_at_a_time(tmp_path: Path) -> None:
+    rows = open_rows(tmp_path / "sessions-0.db", "topic", 0)
+    stored: Changes = {b"k%d" % n: bytes(700_000) for n in range(9)}
+    rows.write(stored, 1)
+
+    assert dict(rows.scan(b"k")) == stored
+    rows.close()
 
 
 def test_a_scan_may_or_may_not_see_concurrent_writes_but_succeeds(tmp_path: Path) -> None:
