@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from hashlib import sha256
 
 import pytest
 from tests.support.commands import read_events, read_results
@@ -14,9 +15,10 @@ from tests.support.topic_setup import create_topics
 
 from triggers.celery.batching_publisher import BatchingPublisher
 from triggers.celery.reports import Report, encode_report
-from triggers.core.events import TaskEvent, TaskFinished, TaskStarted
+from triggers.core.events import TaskEvent, TaskFailed, TaskFinished, TaskStarted
 from triggers.results.result_events import CommandName, finished_event, started_event
 from triggers.settings import Settings
+from triggers.topology import Topology
 
 pytestmark = pytest.mark.broker
 
@@ -77,3 +79,24 @@ def test_a_result_waits_until_its_topic_exists(settings: Settings, caplog: pytes
 
     assert delivered.is_set()
     assert [type(event) for event in read_results(settings)["s1/t_x#0/1"]] == [TaskFinished]
+
+
+def test_a_result_that_is_too_large_for_its_topic_becomes_a_failure(settings: Settings) -> None:
+    names = Topology(settings.namespace)
+    create_topics(settings, limits={names.events: 20_000})
+    delivered: list[str] = []
+
+    large = "".join(sha256(b"%d" % n).hexdigest() for n in range(1000))  # it can hardly be compressed
+
+    with publishing(settings) as publisher:
+        publisher.publish([finished(1, large)], lambda: delivered.append("large"))
+        assert publisher.wait_until_delivered(60)
+        publisher.publish([finished(2)], lambda: delivered.append("small"))
+        assert publisher.wait_until_delivered(60)
+
+    results = read_results(settings)
+    (failed,) = results["s1/t_x#0/1"]
+    assert isinstance(failed, TaskFailed)
+    assert failed.exception_type == "triggers.errors.TooLarge"
+    assert [type(event) for event in results["s2/t_x#0/1"]] == [TaskFinished]
+    assert delivered == ["large", "small"]
