@@ -70,56 +70,69 @@ def searches(sessions: int, now: int) -> list[Searched]:
     ]
 
 
+PathOf = Callable[[int], str]
+"""Number of a request -> its path."""
+
+
 def pages(sessions: int) -> list[Target]:
     """Returns all pages of the console, and the reads of the API, of an installation that has so many orders."""
 
-    def order(kind: str, path: str) -> Callable[[int], str]:
+    def order(kind: str, path: str) -> PathOf:
         numbers = [number for number in range(min(sessions, 100_000)) if kind_of(number) == kind]
         return lambda n: path.replace("UID", uid_of(numbers[n * _PRIME % len(numbers)]).decode())
 
-    def same(path: str) -> Callable[[int], str]:
-        return lambda _: path
+    return [
+        *(Target(CONSOLE, name, path_of) for name, path_of in _pages_of_console(order).items()),
+        *(Target(API, name, path_of) for name, path_of in _reads_of_api(order).items()),
+    ]
 
-    console = {
-        "overview": same("/"),
-        "search: all": same("/sessions"),
-        "search: failed": same("/sessions?status=failed"),
-        "search: exception, rare": same("/sessions?exception=NoCarrier"),
-        "search: exception, none": same("/sessions?exception=KeyError"),
-        "search: scheduled": same("/sessions?status=scheduled"),
-        "search: task, rare": same("/sessions?task=t_wrap"),
-        "search: trigger seen, rare": same("/sessions?seen=giftChosen"),
-        "search: trigger missing": same("/sessions?missing=t_pack"),
-        "search: trigger missing, none": same("/sessions?missing=orderPlaced"),
-        "search: rules": same("/sessions?rules=orders%401"),
-        "search: age, none": same("/sessions?older_than=30d"),
-        "search: stuck": same("/sessions?stuck=1d"),
+
+def _same(path: str) -> PathOf:
+    return lambda _: path
+
+
+def _pages_of_console(order: Callable[[str, str], PathOf]) -> dict[str, PathOf]:
+    """Returns name -> path of each page. `order` makes the paths of orders of a kind."""
+    return {
+        "overview": _same("/"),
+        "search: all": _same("/sessions"),
+        "search: failed": _same("/sessions?status=failed"),
+        "search: exception, rare": _same("/sessions?exception=NoCarrier"),
+        "search: exception, none": _same("/sessions?exception=KeyError"),
+        "search: scheduled": _same("/sessions?status=scheduled"),
+        "search: task, rare": _same("/sessions?task=t_wrap"),
+        "search: trigger seen, rare": _same("/sessions?seen=giftChosen"),
+        "search: trigger missing": _same("/sessions?missing=t_pack"),
+        "search: trigger missing, none": _same("/sessions?missing=orderPlaced"),
+        "search: rules": _same("/sessions?rules=orders%401"),
+        "search: age, none": _same("/sessions?older_than=30d"),
+        "search: stuck": _same("/sessions?stuck=1d"),
         "search: prefix": order("done", "/sessions?prefix=UID"),
         "session, done": order("done", "/sessions/UID"),
         "session, failed": order("declined", "/sessions/UID"),
-        "dead letters": same("/dead-letters"),
-        "published rules": same("/rules/published"),
-        "published rules, two versions": same("/rules/published/orders"),
-        "jobs": same("/jobs"),
-        "preview of a job": same("/jobs/new?action=replay&exception=NoCarrier"),
-        "rules": same("/rules"),
+        "dead letters": _same("/dead-letters"),
+        "published rules": _same("/rules/published"),
+        "published rules, two versions": _same("/rules/published/orders"),
+        "jobs": _same("/jobs"),
+        "preview of a job": _same("/jobs/new?action=replay&exception=NoCarrier"),
+        "rules": _same("/rules"),
     }
-    api = {
-        "/v1/sessions": same("/v1/sessions"),
-        "/v1/sessions?limit=1000": same("/v1/sessions?limit=1000"),
-        "/v1/sessions?status=failed": same("/v1/sessions?status=failed"),
-        "/v1/counts": same("/v1/counts"),
-        "/v1/failures": same("/v1/failures"),
+
+
+def _reads_of_api(order: Callable[[str, str], PathOf]) -> dict[str, PathOf]:
+    """Returns name -> path of each read. `order` makes the paths of orders of a kind."""
+    return {
+        "/v1/sessions": _same("/v1/sessions"),
+        "/v1/sessions?limit=1000": _same("/v1/sessions?limit=1000"),
+        "/v1/sessions?status=failed": _same("/v1/sessions?status=failed"),
+        "/v1/counts": _same("/v1/counts"),
+        "/v1/failures": _same("/v1/failures"),
         "/v1/sessions/UID": order("done", "/v1/sessions/UID"),
         "/v1/sessions/UID/instances": order("declined", "/v1/sessions/UID/instances"),
         "/v1/sessions/UID/timeline": order("done", "/v1/sessions/UID/timeline"),
         "/v1/sessions/UID/explanation": order("waiting", "/v1/sessions/UID/explanation"),
-        "/v1/lag": same("/v1/lag"),
-        "/v1/dead-letters": same("/v1/dead-letters"),
-        "/v1/rules": same("/v1/rules"),
-        "/v1/jobs": same("/v1/jobs"),
+        "/v1/lag": _same("/v1/lag"),
+        "/v1/dead-letters": _same("/v1/dead-letters"),
+        "/v1/rules": _same("/v1/rules"),
+        "/v1/jobs": _same("/v1/jobs"),
     }
-    return [
-        *(Target(CONSOLE, name, path_of) for name, path_of in console.items()),
-        *(Target(API, name, path_of) for name, path_of in api.items()),
-    ]

@@ -54,13 +54,22 @@ def statuses(settings: Settings) -> dict[str, int]:
     return {each["status"]: each["instances"] for each in counts}
 
 
+def place_orders(application: Application) -> None:
+    """Places all orders. Those that are to fail are paid at the second bank."""
+    for number in range(ORDERS):
+        uid = f"order-{number:03}"
+        application.fire(uid, {"configuration": RULES})
+        bank = "second" if number % (ORDERS // FAILING) == 0 else "first"
+        application.fire(uid, {"trigger": "orderPlaced", "kwargs": {"bank": bank, "total": 10 + number}})
+    application.flush()
+
+
 def test_fifty_failed_orders_are_found_understood_fixed_and_replayed_in_a_minute(
     settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     create_topics(settings)
     outage = tmp_path / "outage"
     outage.touch()
-    application = Application(settings)
     celery = CeleryProcess(
         settings, "celery", "celery", "-A", "tests.support.card_tasks", "worker", "--loglevel=INFO", "-c", "2",
         TEST_OUTAGE=str(outage),
@@ -68,12 +77,7 @@ def test_fifty_failed_orders_are_found_understood_fixed_and_replayed_in_a_minute
     with WorkerProcess(settings, "w0") as worker, celery:
         worker.wait_ready()
         celery.wait_ready()
-        for number in range(ORDERS):
-            uid = f"order-{number:03}"
-            application.fire(uid, {"configuration": RULES})
-            bank = "second" if number % (ORDERS // FAILING) == 0 else "first"
-            application.fire(uid, {"trigger": "orderPlaced", "kwargs": {"bank": bank, "total": 10 + number}})
-        application.flush()
+        place_orders(Application(settings))
         wait_until_processed(settings)
         expected = {"failed": FAILING, "finished": ORDERS - FAILING}
         wait_until(lambda: statuses(settings) == expected, "some orders have failed, and the others are done")

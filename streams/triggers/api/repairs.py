@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 from starlette.responses import Response
 
@@ -35,6 +37,8 @@ from triggers.core.events import (
     StatusSet,
 )
 
+_BASE: Final = "/v1/sessions/{uid}"
+
 
 class Repairs:
     """The operations of operators on one session."""
@@ -44,47 +48,52 @@ class Repairs:
 
     def operations(self) -> list[Operation]:
         """Returns the operations of this class."""
-        base = "/v1/sessions/{uid}"
+        return [*self._operations_on_rules(), *self._operations_on_instances(), _delete(_BASE, self.delete_session)]
+
+    def _operations_on_rules(self) -> list[Operation]:
         return [
             _repair(
-                f"{base}/configuration",
+                f"{_BASE}/configuration",
                 self.configure_session,
                 "Add rules to a session, or replace those of the same tasks.",
                 Body({JSON: Media({"type": "object"}, {"t_ship": {"after": ["orderPaid"], "run": "ship"}})}),
                 parameters=(UID, IDEMPOTENCY_KEY),
             ),
             _repair(
-                f"{base}/rules",
+                f"{_BASE}/rules",
                 self.adopt_rules,
                 "Bind a session to a version of published rules, although that leaves existing sessions alone.",
                 Body({JSON: Media(AdoptBody, {"rules": "orders", "version": 3})}),
                 parameters=(UID, IDEMPOTENCY_KEY),
             ),
+        ]
+
+    def _operations_on_instances(self) -> list[Operation]:
+        return [
             _repair(
-                f"{base}/instances/{{instance}}/replay",
+                f"{_BASE}/instances/{{instance}}/replay",
                 self.replay_instance,
                 "Run a failed instance again, as a new instance, optionally with other kwargs.",
                 Body({JSON: Media(ReplayBody, {"kwargs": {"orderPaid": {"amount": 4}}})}, required=False),
             ),
             _repair(
-                f"{base}/instances/{{instance}}/skip",
+                f"{_BASE}/instances/{{instance}}/skip",
                 self.skip_instance,
                 "Resolve a failed instance without running it, optionally with a result that cascades.",
                 Body({JSON: Media(SkipBody, {"cascade": True, "result": {"shipped": True}})}, required=False),
             ),
             _repair(
-                f"{base}/instances/{{instance}}/cancel",
+                f"{_BASE}/instances/{{instance}}/cancel",
                 self.cancel_instance,
                 "End an instance that is neither failed nor resolved. Its task does not run, or has no effect.",
                 Body({JSON: Media(CancelBody, {"terminate": True})}, required=False),
             ),
             _repair(
-                f"{base}/instances/{{instance}}/status",
+                f"{_BASE}/instances/{{instance}}/status",
                 self.set_status,
                 "Set the status of an instance.",
                 Body({JSON: Media(StatusBody, {"status": "finished", "cascade": True})}),
             ),
-            _delete(base, self.delete_session),
         ]
 
     async def configure_session(self, call: Call) -> Response:

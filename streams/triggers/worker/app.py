@@ -143,15 +143,7 @@ class Worker:
         self._store = cast("PartitionStore", self._table.data)
         self._stuck = StuckSessions(self._progress, self._store.partition_rows, int(settings.stuck_after_s * 1000))
         StateMetrics(self._progress, self._store.partition_rows, self._stuck, self._metrics.registry)
-        self._restorer = Restorer(
-            options=lambda: restore_options(settings),
-            second_options=lambda: second_restore_options(settings),
-            probe_options=lambda: probe_options(settings),
-            topic=self._names.changelog,
-            rows_of=self._store.partition_rows,
-            metrics=self._metrics,
-            orphans=OrphanedTransactions(settings, worker_id),
-        )
+        self._restorer = self._new_restorer()
         self._queries = HttpHandlers(
             ownership=self._ownership,
             progress=self._progress,
@@ -171,6 +163,18 @@ class Worker:
         self._app.agent(self._batches, name="agent")(self._agent)
         self._processor: Processor | None = None
         self._transactions: Transactions | None = None
+
+    def _new_restorer(self) -> Restorer:
+        settings = self._settings
+        return Restorer(
+            options=lambda: restore_options(settings),
+            second_options=lambda: second_restore_options(settings),
+            probe_options=lambda: probe_options(settings),
+            topic=self._names.changelog,
+            rows_of=self._store.partition_rows,
+            metrics=self._metrics,
+            orphans=OrphanedTransactions(settings, self._worker_id),
+        )
 
     async def run(self) -> None:
         """Runs until `stop`. Raises the error if Faust crashes."""

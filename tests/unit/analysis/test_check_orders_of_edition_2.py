@@ -4,45 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tests.property.timed_rules import encoded, played, runs_in_report, runs_of
+from tests.property.timed_rules import played, runs_in_report, runs_of
+from tests.support.checked_orders import Json, checked, findings, orders, outcomes, task
 
 from triggers.analysis.check.findings import Severity
 from triggers.analysis.check.liveness import Supply
 from triggers.analysis.check.order_findings import explored_words
-from triggers.analysis.check.orders import Budget, TaskOrders
-from triggers.analysis.check.rules import Arrivals, Checked, check_rules
+from triggers.analysis.check.orders import Budget
 from triggers.analysis.check.usual_events import MAX_EQUAL, usual_events
 from triggers.analysis.check.worlds import FiredMove, Results
 from triggers.core.config import compile_plan
 
-Json = dict[str, Any]
 QUESTIONNAIRE = Path(__file__).parents[3] / "examples/questionnaire/rules.json"
-
-
-def task(*after: object, **other: object) -> Json:
-    return {"after": list(after), "run": "app.run"} | other
-
-
-def checked(rules: Json, **arrivals: Any) -> Checked:
-    return check_rules(encoded({"$edition": 2} | rules), arrivals=Arrivals(**arrivals))
-
-
-def orders(rules: Json, name: str = "t_a", **arrivals: Any) -> TaskOrders:
-    return next(found for found in checked(rules, **arrivals).orders if found.task == name)
-
-
-def findings(rules: Json, **arrivals: Any) -> list[tuple[str, str | None]]:
-    return [(one.rule, one.task) for one in checked(rules, **arrivals).findings if one.severity is not Severity.NOTE]
-
-
-def outcomes(found: TaskOrders | None) -> list[tuple[int, int]]:
-    """Runs and orders of each outcome."""
-    assert found is not None
-    return sorted((len(outcome.runs), outcome.orders) for outcome in found.outcomes)
-
 
 # -- edition 1 in edition 2 --------------------------------------------------------------------------------------------
 
@@ -297,61 +272,3 @@ def test_rules_that_poll_with_a_delay_come_to_an_end() -> None:
 
     assert [one.task for one in found.orders] == ["t_c"]
     assert "endless-cascade" in [one.rule for one in found.findings]
-
-
-# -- attempts that are overdue, and idle sessions ----------------------------------------------------------------------
-
-
-def test_an_attempt_may_begin_and_be_overdue() -> None:
-    slow = task("page", timeouts={"running": "20s", "attempts": 2})
-    rules = {"t_slow": slow, "t_a": task("page", unless=["t_slow"], delay="10s")}
-
-    found = orders(rules)
-
-    assert outcomes(found) == [(0, 1)]
-    assert outcomes(found.timed) == [(0, 1), (1, 2)]
-    assert found.timed is not None
-    assert found.timed.outcomes[0].example == [
-        "page",
-        "t_slow begins and does not end",
-        "delay of t_a is due",
-        "running of t_slow is due",
-        "t_slow finishes",
-    ]
-
-
-def test_an_attempt_that_nobody_takes_is_overdue_as_well() -> None:
-    lost = task("page", timeouts={"scheduled": "5s", "attempts": 1})
-
-    found = orders({"t_lost": lost, "t_a": task("t_lost:failed")})
-
-    assert found.timed is not None
-    assert ["page", "t_lost is not begun", "scheduled of t_lost is due"] in [
-        one.example for one in found.timed.outcomes
-    ]
-
-
-def test_attempts_do_not_stall_if_nothing_waits_for_their_task() -> None:
-    found = orders({"t_a": task("page", timeouts={"running": "20s"}, delay="1s")})
-
-    assert outcomes(found.timed) == [(1, 1)]
-
-
-def test_a_session_is_deleted_before_a_delay_that_is_longer_than_its_ttl() -> None:
-    rules = {"$limits": {"sessionTtl": "1m"}, "t_a": task("page", delay="15m"), "t_b": task("page", delay="30s")}
-
-    assert outcomes(orders(rules).timed) == [(0, 1)]
-    assert outcomes(orders(rules, "t_b").timed) == [(1, 1)]
-    assert ("never-runs", "t_a") in findings(rules)
-
-
-def test_a_session_may_be_deleted_between_two_events() -> None:
-    found = orders({"$limits": {"sessionTtl": "1m"}, "t_a": task("page", "subject")}).timed
-
-    assert found is not None
-    assert outcomes(found) == [(0, 2), (1, 2)]
-    assert found.witnesses is None
-    assert (
-        next(one.example[1] for one in found.outcomes if not one.runs)
-        == "the session is deleted after 1m without events"
-    )

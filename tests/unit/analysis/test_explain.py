@@ -21,12 +21,10 @@ from triggers.analysis.explain.explanation import (
 from triggers.analysis.explain.explanation_text import explanation_lines
 from triggers.analysis.explain.proofs import explain
 from triggers.core.events import (
-    AdoptionRequested,
     ConfigurationUpdated,
     DeletionRequested,
     Event,
     ReplayRequested,
-    RulesPublished,
     SessionImported,
     TaskFailed,
     TaskFinished,
@@ -193,18 +191,6 @@ def test_default_rules_have_no_effect_on_a_session_that_has_rules() -> None:
     found = session(ConfigurationUpdated(configuration=b'{"t_x": {"after": ["x"], "run": "app.x"}}', if_absent=True))
 
     assert why(found) == [(Reason.CONFIGURED, None)]
-
-
-def test_an_operator_lets_a_session_adopt_published_rules_and_a_second_time_nothing_happens() -> None:
-    published = RulesPublished(name="order", version=1, configuration=b'{"t_ship": {"after": ["paid"], "run": "ship"}}')
-    found = session(fire("page"), published, AdoptionRequested(name="order", version=1, actor="jane"))
-
-    assert [(effect.does, effect.detail) for effect in last(found).effects] == [(Does.BOUND, "version 1 of 'order'")]
-    assert last(found).event.what == "jane let the session adopt version 1 of 'order'"
-
-    found.apply(AdoptionRequested(name="order", version=1))
-
-    assert why(found) == [(Reason.HAS_RULES, None)]
 
 
 def test_a_refused_event_has_its_error_and_no_effect() -> None:
