@@ -226,12 +226,8 @@ class Worker:
 
     def _new_member(self, consumer: AgentConsumer) -> Member:
         options = member_options(self._settings, f"{self._worker_id}@{self._url}")
-        guard = Guard(
-            self._new_gap_reader(),
-            self._metrics,
-            proof_s=self._patience.proof_s,
-            pause_s=self._patience.refused_pause_s,
-        )
+        patience = self._patience
+        guard = Guard(self._new_gap_reader(), self._metrics, proof_s=patience.proof_s, pause_s=patience.refused_pause_s)
         return Member(
             options,
             self._names.events,
@@ -241,7 +237,7 @@ class Worker:
             standstills=StandstillWatch(guard, self._new_gap_reader()),
             is_empty=lambda partition: self._store.partition_rows(partition).changelog_offset() < 0,
             keeps_rows=True,
-            patience_s=self._patience.group_offsets_s,
+            patience_s=patience.group_offsets_s,
             password=FollowedPassword(self._settings, ClientKind.CONSUMER),
         )
 
