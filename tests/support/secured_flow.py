@@ -143,4 +143,5 @@ def _fetch(url: str) -> str:
 
 def cli(settings: Settings, *arguments: str) -> Result:
     """Runs a command of the package in this process."""
-    return CliRunner().invoke(main, arguments, env=environment(settings, TRIGGERS_DECISIONS="1"))
+    words = [str(argument) for argument in arguments]  # click takes the name of an enum, not its value
+    return CliRunner().invoke(main, words, env=environment(settings, TRIGGERS_DECISIONS="1"))
