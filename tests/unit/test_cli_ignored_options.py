@@ -21,12 +21,12 @@ INDEPENDENT = {
     "check": "files declarations ignored fail_on orders as_sarif",
     "completion": "shell",
     "configure": "session rules if_absent as_json",
-    "console": "host port file read_only token_file url",
+    "console": "host port file read_only secret_file token_file url",
     "copy": "namespace from_brokers from_kafka_config_file mirrored partitions replication_factor retention_days yes"
     " as_json",
-    "dead-letters discard": "coordinates every reason as_json",
+    "dead-letters discard": "coordinates every reason where as_json",
     "dead-letters list": "limit reason state as_json",
-    "dead-letters redrive": "coordinates every reason as_json",
+    "dead-letters redrive": "coordinates every reason where as_json",
     "dead-letters show": "coordinates as_json",
     "delete": "session where yes as_json",
     "demo": "sessions seed broker processes celery_workers kill keep stay partitions as_json",
@@ -49,6 +49,7 @@ INDEPENDENT = {
     "rebuild": "is_check accept_removed as_json",
     "replay": "session instance kwargs where as_json",
     "reserve-offsets": "as_json",
+    "rules adopt": "name session where as_json",
     "rules diff": "name versions as_json",
     "rules history": "name as_json",
     "rules list": "as_json",
@@ -88,14 +89,37 @@ FILTERS = {
     "yes": "--yes",
 }
 """What changes all that match only with --where."""
-REPAIRS = ("replay s t#0", "skip s t#0", "cancel s t#0", "delete s")
+REPAIRS = {
+    "replay": "replay s t#0",
+    "skip": "skip s t#0",
+    "cancel": "cancel s t#0",
+    "delete": "delete s",
+    "rules adopt": "rules adopt r s",
+}
+LETTER_FILTERS = {
+    "detail": "--detail d",
+    "topic": "--topic t",
+    "prefix": "--prefix p",
+    "older_than": "--older-than 1h",
+    "newer_than": "--newer-than 1h",
+    "rate": "--rate 5",
+    "dry_run": "--dry-run",
+    "yes": "--yes",
+}
+"""What changes all dead letters that match only with --where."""
+LETTER_REPAIRS = ("dead-letters redrive", "dead-letters discard")
 
 IGNORED = [
     *(
-        (call.split()[0], name, f"{call} {option}", f"{option.split()[0]} needs --where")
-        for call in REPAIRS
+        (command, name, f"{call} {option}", f"{option.split()[0]} needs --where")
+        for command, call in REPAIRS.items()
         for name, option in FILTERS.items()
-        if (call, name) != ("delete s", "yes")
+        if (command, name) != ("delete", "yes")
+    ),
+    *(
+        (command, name, f"{command} 0/7 {option}", f"{option.split()[0]} needs --where")
+        for command in LETTER_REPAIRS
+        for name, option in LETTER_FILTERS.items()
     ),
     ("replay", "session", "replay s t#0 --where --failed", "SESSION does not go with --where"),
     ("topics lag", "every", "topics lag --every 3s", "--every needs --watch"),
