@@ -7,10 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from triggers.codec import DeadLetter
-from triggers.errors import CallError
-
-MAX_TEXT: Final = 1024
-"""Maximum number of characters of each text of a query."""
+from triggers.queries.filter_values import check_values
 
 
 class LetterQuery(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -49,12 +46,7 @@ class LetterQuery(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_
 
     def check(self) -> None:
         """Raises CallError if a value is too long or negative."""
-        for name in self.__struct_fields__:
-            value = getattr(self, name)
-            if isinstance(value, str) and len(value) > MAX_TEXT:
-                raise CallError(f"{name} has {len(value)} characters, the limit is {MAX_TEXT}")
-            if isinstance(value, int) and value < 0:
-                raise CallError(f"{name} is {value}, it must not be negative")
+        check_values(self)
 
 
 EVERY_LETTER: Final = LetterQuery()

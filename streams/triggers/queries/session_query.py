@@ -9,9 +9,7 @@ from msgspec import Struct
 
 from triggers.core.statuses import Status
 from triggers.errors import CallError
-
-MAX_TEXT: Final = 1024
-"""Maximum number of characters of each text of a query."""
+from triggers.queries.filter_values import check_values
 
 
 class SessionQuery(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -67,12 +65,7 @@ class SessionQuery(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
 
     def check(self) -> None:
         """Raises CallError if the query contradicts itself."""
-        for name in self.__struct_fields__:
-            value = getattr(self, name)
-            if isinstance(value, str) and len(value) > MAX_TEXT:
-                raise CallError(f"{name} has {len(value)} characters, the limit is {MAX_TEXT}")
-            if isinstance(value, int) and value < 0:
-                raise CallError(f"{name} is {value}, it must not be negative")
+        check_values(self)
         if self.status not in {None, Status.FAILED} and (self.exception is not None or self.message is not None):
             raise CallError(f"status {self.status!r}: only failed instances have an exception; remove status")
 
