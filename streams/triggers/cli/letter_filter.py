@@ -12,6 +12,7 @@ import click
 from triggers.cli.bulk import JOB_OPTIONS, Bulk
 from triggers.cli.ignored_options import refuse_ignored
 from triggers.cli.option_types import Duration
+from triggers.cli.session_filter import before
 from triggers.client.letter_query import LetterQuery
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -50,7 +51,8 @@ def letter_job_options(command: F) -> Callable[..., Any]:
             refuse_ignored(ctx, "needs --where", *_ONLY_WITH_WHERE)
             return command(*args, reason=reason, bulk=None, **others)
         refuse_ignored(ctx, "does not go with --where, which is about all that match", "coordinates", "every")
-        since, until = _before(newer_than), _before(older_than)
+        now = time.time_ns() // 1_000_000
+        since, until = before(newer_than, now), before(older_than, now)
         query = LetterQuery(reason=reason, detail=detail, topic=topic, prefix=prefix, since=since, until=until)
         return command(*args, reason=reason, bulk=Bulk(query, rate, yes, dry_run), **others)
 
@@ -58,7 +60,3 @@ def letter_job_options(command: F) -> Callable[..., Any]:
     for option in reversed((*JOB_OPTIONS, *_OPTIONS)):
         filtered = option(filtered)
     return filtered
-
-
-def _before(length: int | None) -> int | None:
-    return None if length is None else max(0, time.time_ns() // 1_000_000 - length)

@@ -91,8 +91,8 @@ def session_filter(command: F) -> Callable[..., Any]:
             "stuck_ms": stuck,
             "rules": name,
             "version": version,
-            "created_until": _before(older_than, now),
-            "changed_until": _before(unchanged_for, now),
+            "created_until": before(older_than, now),
+            "changed_until": before(unchanged_for, now),
         }
         query = msgspec.convert(filters | {name: others.pop(name) for name in names}, SessionQuery)
         query.check()
@@ -103,7 +103,8 @@ def session_filter(command: F) -> Callable[..., Any]:
     return with_query
 
 
-def _before(length: int | None, now: int) -> int | None:
+def before(length: int | None, now: int) -> int | None:
+    """Return the moment that is this long ago, in milliseconds, or None without a length."""
     return None if length is None else max(0, now - length)
 
 
