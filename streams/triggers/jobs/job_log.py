@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, TypeVar
 
 from triggers.errors import JobNotFound, TopicMissing, TryAgain
 from triggers.jobs.job import Job
-from triggers.jobs.records import JobCancelled, JobCreated, JobRecord, decode_job_record, encode_job_record
+from triggers.jobs.records import (
+    ItemResult,
+    JobCancelled,
+    JobCreated,
+    JobRecord,
+    JobResults,
+    decode_job_record,
+    encode_job_record,
+)
 from triggers.kafka.range_reads import partition_starts, read_range
 from triggers.kafka.sender import Coordinates
 from triggers.kafka.transactional_sending import TransactionalRecord, send_in_transaction
 from triggers.settings import Settings
 from triggers.topology import Topology
+
+T = TypeVar("T")
 
 _ATTEMPTS: Final = 6
 _PAUSE_S: Final = 0.05
@@ -61,6 +71,11 @@ class JobLog:
             self._read_on()
             return coordinates
 
+    def record_results(self, job_id: str, results: Iterable[ItemResult]) -> None:
+        """Writes what has become of items of a job, if there are any. Raises like `write`."""
+        if found := list(results):
+            self.write(lambda: [JobResults(job=job_id, results=found)])
+
     def cancel(self, job_id: str, actor: str | None) -> Job:
         """Cancels the items of a job that are pending, wherever it runs, and returns the job. Raises JobNotFound.
 
@@ -75,14 +90,10 @@ class JobLog:
             self._read_on()
             return [each if isinstance(each, TransactionalRecord) else self._record_of(each) for each in prepare()]
 
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                return send_in_transaction(self._settings, self._topic, prepare_after_earlier_writers)
-            except TryAgain as error:  # if it was written nevertheless, `prepare` sees that
-                if attempt == _ATTEMPTS or isinstance(error, TopicMissing):
-                    raise
-            time.sleep(_PAUSE_S * attempt)
-        raise AssertionError("the last attempt returns or raises")
+        # if an attempt that failed was written nevertheless, `prepare` sees that
+        return repeat_while_others_write(
+            lambda: send_in_transaction(self._settings, self._topic, prepare_after_earlier_writers)
+        )
 
     def _record_of(self, record: JobRecord) -> TransactionalRecord:
         return TransactionalRecord(self._topic, 0, record.job.encode(), encode_job_record(record))
@@ -98,3 +109,19 @@ class JobLog:
             elif record is not None and record.job in self._jobs:
                 self._jobs[record.job].apply(record, written)
             self._next = (message.offset() or 0) + 1
+
+
+def repeat_while_others_write(write: Callable[[], T]) -> T:
+    """Calls `write` until it succeeds, a few times at most, and returns its result. Blocks.
+
+    Only one process at a time writes with a transactional id, and the others raise TryAgain. Raises the error of the
+    last attempt, and TopicMissing at once.
+    """
+    for attempt in range(1, _ATTEMPTS):
+        try:
+            return write()
+        except TopicMissing:
+            raise
+        except TryAgain:
+            time.sleep(_PAUSE_S * attempt)
+    return write()

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Collection, Iterable, Sequence
-from typing import Final
+from collections.abc import Collection, Sequence
 
 from triggers.client.dead_letters import DeadLetters, StoredLetter
-from triggers.errors import TopicMissing, TryAgain
 from triggers.jobs.job import Job
-from triggers.jobs.job_log import JobLog
-from triggers.jobs.records import Action, ItemResult, ItemState, JobPublished, JobRecord, JobResults
+from triggers.jobs.job_log import JobLog, repeat_while_others_write
+from triggers.jobs.records import Action, ItemResult, ItemState, JobPublished, JobRecord
 from triggers.settings import Settings
-
-_ATTEMPTS: Final = 6
-_PAUSE_S: Final = 0.05
 
 
 class LetterWork:
@@ -33,9 +27,8 @@ class LetterWork:
         """Redrives or discards items that are pending, and records what has become of them."""
         letters = self._read(numbers)
         obstacles = {number: self._obstacle_to(letters.get(number)) for number in numbers}
-        self._record(
-            ItemResult(item=number, state=ItemState.OBSOLETE, detail=why) for number, why in obstacles.items() if why
-        )
+        obsolete = [ItemResult(item=n, state=ItemState.OBSOLETE, detail=why) for n, why in obstacles.items() if why]
+        self._log.record_results(self._job.id, obsolete)
         self._handle(self._begin([number for number in numbers if not obstacles[number]]), letters)
 
     def confirm(self, numbers: Sequence[int]) -> None:
@@ -75,20 +68,12 @@ class LetterWork:
         if unmarked:
             self._mark(unmarked)
             letters = self._read(numbers)
-        self._record(self._result(number, letters.get(number)) for number in numbers)
+        self._log.record_results(self._job.id, [self._result(number, letters.get(number)) for number in numbers])
 
     def _mark(self, letters: Sequence[StoredLetter]) -> None:
-        """Redrives or discards letters. Tries again if another operator was faster: only one writes at a time."""
+        """Redrives or discards letters. Tries again if another operator was faster."""
         change = self._letters.redrive if self._is_redrive else self._letters.discard
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                change(letters)
-            except TryAgain as error:
-                if attempt == _ATTEMPTS or isinstance(error, TopicMissing):
-                    raise
-                time.sleep(_PAUSE_S * attempt)
-            else:
-                return
+        repeat_while_others_write(lambda: change(letters))
 
     def _result(self, number: int, stored: StoredLetter | None) -> ItemResult:
         is_done = stored is not None and stored.mark is not None and stored.mark.job == self._job.id
@@ -97,10 +82,6 @@ class LetterWork:
             state=ItemState.APPLIED if is_done else ItemState.REFUSED,
             detail=stored.state if is_done and stored is not None else self._obstacle_to(stored),
         )
-
-    def _record(self, results: Iterable[ItemResult]) -> None:
-        if found := list(results):
-            self._log.write(lambda: [JobResults(job=self._job.id, results=found)])
 
     @property
     def _is_redrive(self) -> bool:

@@ -14,7 +14,7 @@ from triggers.errors import SessionNotFound
 from triggers.jobs.changes import event_of, obstacle_to, result_of
 from triggers.jobs.job import Job
 from triggers.jobs.job_log import JobLog
-from triggers.jobs.records import Action, ItemResult, ItemState, JobPublished, JobRecord, JobResults
+from triggers.jobs.records import Action, ItemResult, ItemState, JobPublished, JobRecord
 from triggers.kafka.sender import Coordinates
 from triggers.kafka.transactional_sending import ANY_PARTITION, TransactionalRecord
 from triggers.settings import Settings
@@ -42,14 +42,14 @@ class SessionWork:
         """Publishes the events of items that still need one, and records what has become of the items."""
         ready, obsolete = self._examine(numbers)
         published = self._publish(ready)
-        self._record([*obsolete, *self._results(published)])
+        self._log.record_results(self._job.id, [*obsolete, *self._results(published)])
 
     def confirm(self, numbers: Sequence[int]) -> None:
         """Records what has become of items whose events are published, if that is known by now."""
         published: dict[int, Coordinates | None] = dict.fromkeys(numbers)
         if self._job.head.change.action is Action.ADOPT:
             published |= self._repeat([number for number in numbers if not self._has_happened(number)])
-        self._record(self._results(published))
+        self._log.record_results(self._job.id, self._results(published))
 
     def _has_happened(self, number: int) -> bool:
         item = self._job.items[number]
@@ -108,10 +108,6 @@ class SessionWork:
             if time.monotonic() > deadline:
                 return None
             time.sleep(_PAUSE_S)
-
-    def _record(self, results: Iterable[ItemResult]) -> None:
-        if found := list(results):
-            self._log.write(lambda: [JobResults(job=self._job.id, results=found)])
 
     def _read_all(self, uids: Iterable[str]) -> dict[str, SessionView | None]:
         wanted = list(uids)
