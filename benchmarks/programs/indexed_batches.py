@@ -15,10 +15,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import cast
 
-import msgspec
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Message
 
-from benchmarks.workload import RULES, page_events
+from benchmarks.workload import opening_events, page_events
 from triggers.agent import agent as agent_module
 from triggers.agent import partition_turn
 from triggers.agent.agent import Agent
@@ -30,7 +29,7 @@ from triggers.agent.partition_turn import TurnContext
 from triggers.agent.session_cache import SessionCache
 from triggers.agent.timers import Timers
 from triggers.codec import EventDecoder, encode_event
-from triggers.core.events import ConfigurationUpdated, Event, TaskFinished, TriggerFired
+from triggers.core.events import Event, TaskFinished
 from triggers.core.state.loaded_instance import StatusMove
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import Changes, MemoryRows, Rows
@@ -133,14 +132,7 @@ def _life() -> Sequence[Event]:
     pages = page_events()
     results = [TaskFinished(instance=f"t_importResponses#{page}", attempt=1) for page in range(PAGES)]
     answered = [event for page, result in enumerate(results) for event in (pages[page], result)]
-    return [
-        ConfigurationUpdated(configuration=msgspec.json.encode(RULES)),
-        TriggerFired(trigger="isEmbeddedApplication"),
-        TriggerFired(trigger="firstPageReceived", kwargs=b'{"name":"Marcus"}'),
-        TriggerFired(trigger="questionnaireComplete"),
-        TaskFinished(instance="t_importSubject#0", attempt=1, result=b'{"subjectId":42}'),
-        *answered,
-    ]
+    return [*opening_events(), *answered]
 
 
 def _record(key: bytes, value: bytes, offset: int) -> Record:
