@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from confluent_kafka.admin import (
@@ -160,6 +161,14 @@ def bindings_of(user: str, permission: Permission) -> list[AclBinding]:
 
 
 _KINDS = {Resource.TOPIC: "Topic", Resource.GROUP: "Group", Resource.TRANSACTIONAL_ID: "TransactionalId"}
+
+
+def single_operations(permissions: Iterable[Permission]) -> Iterator[Permission]:
+    """Yields each operation of permissions by itself, as far as brokers tell about them."""
+    for permission in permissions:
+        if permission.resource is not Resource.TRANSACTIONAL_ID:
+            for operation in permission.operations:
+                yield replace(permission, operations=(operation,))
 
 
 def is_used(allowed: Iterable[Audited], user: str, permission: Permission, operation: str) -> bool:

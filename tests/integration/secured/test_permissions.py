@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -14,7 +14,7 @@ from tests.support import program
 from tests.support.celery_process import celery_worker, dispatcher
 from tests.support.redis_server import RedisServer
 from tests.support.secured_flow import COMMANDS, NAMES, NAMESPACE, OF_OPERATOR, QUEUE, cli, do_the_rest
-from tests.support.secured_kafka import SecuredKafka, SettingsFor, is_used
+from tests.support.secured_kafka import SecuredKafka, SettingsFor, is_used, single_operations
 from tests.support.topic_reader import wait_until
 from tests.support.worker_process import WorkerProcess
 
@@ -139,12 +139,9 @@ def _unfinished(operator: Settings) -> int:
 
 
 def _single(process: Process) -> Iterator[tuple[Process, Permission]]:
-    """Yields every single operation of a process that brokers tell about."""
+    """Returns every single operation of a process that brokers tell about."""
     settings = Settings(namespace=NAMESPACE, decisions=True)
-    for permission in _of(process, settings):
-        if permission.resource is not Resource.TRANSACTIONAL_ID:
-            for operation in permission.operations:
-                yield process, replace(permission, operations=(operation,))
+    return ((process, permission) for permission in single_operations(_of(process, settings)))
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from confluent_kafka import Producer
 from msgspec import structs
 from tests.support.questionnaires import Application
 from tests.support.secured_flow import cli
-from tests.support.secured_kafka import PASSWORD, SecuredKafka, SettingsFor, is_used
+from tests.support.secured_kafka import PASSWORD, SecuredKafka, SettingsFor, is_used, single_operations
 from tests.support.topic_reader import wait_until
 from tests.support.worked_installation import work
 
@@ -151,12 +151,10 @@ def test_every_permission_of_a_command_is_used(installation: Installation, proce
 
 
 def _single(process: Process) -> Iterator[tuple[Process, Permission]]:
-    """Yields every single operation of a command that brokers tell about."""
+    """Returns every single operation of a command that brokers tell about."""
     names = NEW if process is Process.COPY else OLD
-    for permission in permissions_of(process, Settings(namespace=names.namespace, decisions=True)):
-        if permission.resource is not Resource.TRANSACTIONAL_ID:
-            for operation in permission.operations:
-                yield process, replace(permission, operations=(operation,))
+    permissions = permissions_of(process, Settings(namespace=names.namespace, decisions=True))
+    return ((process, permission) for permission in single_operations(permissions))
 
 
 @contextmanager
