@@ -112,6 +112,7 @@ def test_a_session_without_a_timeout_does_not_expire(cache: object, redis_url: s
     assert 3500 < seconds["hour"] <= 3600
 
 
+@pytest.mark.usefixtures("django")
 @pytest.mark.parametrize(("embedded", "alias"), [(False, "django"), (True, "django_redis")])
 def test_the_guide_works_as_printed_with_a_celery_worker(redis_url: str, embedded: bool, alias: str) -> None:
     queue, uid = uuid4().hex, uuid4().hex
