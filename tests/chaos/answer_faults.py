@@ -1,4 +1,4 @@
-"""Faults of answers: answers to one kind of request are late or lost while partitions are reassigned."""
+"""Faults of answers: one kind of request is lost, or its answers are late or lost, while partitions are reassigned."""
 
 from __future__ import annotations
 
@@ -68,6 +68,18 @@ def lost(kind: str) -> Callable[[World, Shot], Steps]:
         """Connections break before the answer, after the broker has executed the request."""
         chance = Random(shot.seed)  # noqa: S311  # repeatable
         answers = Answers(apis=_apis(chance, kind), loss=chance.uniform(*_LOSSES))
+        yield from _hold(world, shot, _doors(world, chance, kind), answers)
+
+    return strike
+
+
+def unheard(kind: str) -> Callable[[World, Shot], Steps]:
+    """Returns the fault in which requests of this kind are lost."""
+
+    def strike(world: World, shot: Shot) -> Steps:
+        """Connections break before the broker has received the request."""
+        chance = Random(shot.seed)  # noqa: S311  # repeatable
+        answers = Answers(apis=_apis(chance, kind), unheard=chance.uniform(*_LOSSES))
         yield from _hold(world, shot, _doors(world, chance, kind), answers)
 
     return strike

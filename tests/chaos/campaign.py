@@ -43,7 +43,7 @@ class Outcome:
     published: int = 0
     repeated: int = 0
     answers: dict[str, dict[str, int]] = field(default_factory=dict)
-    """`late` or `unanswered` -> name of a request -> number of its answers."""
+    """`answered late`, `unanswered` or `unheard` -> name of a request -> how often that happened to it."""
     gaps: dict[str, int] = field(default_factory=dict)
     """Outcome -> number of gaps in the events that the agents have examined, by their metrics."""
     lags: list[Count] = field(default_factory=list)
@@ -158,8 +158,9 @@ def _fill_outcome(world: World, outcome: Outcome, stalls: list[Stall], hits: lis
     outcome.repeated = sum(producer.published.repeated for producer in world.producers)
     doors = world.brokers.doors.values()
     outcome.answers = {
-        "late": dict(sum((door.late for door in doors), Counter())),
+        "answered late": dict(sum((door.late for door in doors), Counter())),
         "unanswered": dict(sum((door.lost for door in doors), Counter())),
+        "unheard": dict(sum((door.unheard for door in doors), Counter())),
     }
     outcome.peak_mb = {machine.service.name: machine.peak_mb for machine in world.machines()}
     outcome.ends = ends_of_workers(world)

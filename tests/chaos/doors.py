@@ -1,7 +1,7 @@
 """Doors between clients and brokers. Each client's traffic passes through one, which can be slow or shut.
 
-A door parses Kafka's frames, so it can also delay or lose the answers to one kind of request. Kafka keeps the order of
-a connection, so later answers wait behind a delayed one.
+A door parses Kafka's frames, so it can also lose one kind of request, or delay or lose the answers to it. Kafka keeps
+the order of a connection, so later answers wait behind a delayed one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MAX_FRAMES = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """Says which answers a door delays or loses."""
+    """Says which answers a door delays or loses, and which requests it loses."""
 
     apis: frozenset[int]
     client: bytes = b""
@@ -32,6 +32,12 @@ class Answers:
     """Delay of the answers in seconds, on average. Each is off by up to a half."""
     loss: float = 0.0
     """Probability that the connection breaks instead of an answer, after the broker has executed the request."""
+    unheard: float = 0.0
+    """Probability that the connection breaks instead of a request, so the broker does not execute it."""
+
+    def concern(self, request: Request) -> bool:
+        """Returns whether the request is one of those that are struck."""
+        return request.api in self.apis and self.client in request.client
 
 
 class Door:
@@ -47,6 +53,8 @@ class Door:
         """Name of a request -> number of its answers that were delayed."""
         self.lost: Counter[str] = Counter()
         """Name of a request -> number of its answers that were lost."""
+        self.unheard: Counter[str] = Counter()
+        """Name of a request -> how often the request itself was lost."""
         self._chance = Random(0)  # noqa: S311  # repeatable
         self._doorman = doorman
         self._open = asyncio.Event()
@@ -67,10 +75,19 @@ class Door:
         """Waits until the door is open. Runs on the doorman's event loop."""
         await self._open.wait()
 
+    def hear(self, request: Request) -> None:
+        """Raises ConnectionAbortedError if the request is lost."""
+        answers = self.answers
+        if answers is None or not answers.unheard or not answers.concern(request):
+            return
+        if self._chance.random() < answers.unheard:
+            self.unheard[name_of(request.api)] += 1
+            raise ConnectionAbortedError(name_of(request.api))
+
     def treat(self, request: Request) -> float:
         """Returns the delay of the answer to a request in seconds. Raises ConnectionAbortedError if it is lost."""
         answers = self.answers
-        if answers is None or request.api not in answers.apis or answers.client not in request.client:
+        if answers is None or not answers.concern(request):
             return 0.0
         name = name_of(request.api)
         if answers.loss and self._chance.random() < answers.loss:
@@ -130,6 +147,7 @@ class _Connection:
         async with _Way(self._door, writer) as way:
             while frame := await _read_frame(reader):
                 request = read_request(frame)
+                self._door.hear(request)
                 self._asked[request.correlation] = request
                 await way.put(frame, 0.0)
 

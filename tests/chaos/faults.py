@@ -79,7 +79,11 @@ _PROCESSES: Sequence[Fault] = (
 _ANSWERS: Sequence[Fault] = tuple(
     _fault(f"{kind} {how}", "answers", strike(kind), 8, 16, family=ANSWERS)
     for kind in answer_faults.KINDS
-    for how, strike in (("late", answer_faults.late), ("unanswered", answer_faults.lost))
+    for how, strike in (
+        ("late", answer_faults.late),
+        ("unanswered", answer_faults.lost),
+        ("unheard", answer_faults.unheard),
+    )
 )
 
 _GROUP: Sequence[Fault] = (

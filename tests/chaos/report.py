@@ -105,7 +105,7 @@ def _counts(outcome: Outcome) -> Table:
         ("faults", outcome.struck.total()),
         ("events published", outcome.published),
         ("events on the topic, results included", verdict.events),
-        *((f"answers that were {how}", sum(counts.values())) for how, counts in outcome.answers.items()),
+        *((f"requests that were {how}", sum(counts.values())) for how, counts in outcome.answers.items()),
         ("sessions", verdict.sessions),
         ("rows", verdict.rows),
         ("commands", verdict.commands),

@@ -1,4 +1,4 @@
-"""A campaign's doors in front of a real broker delay or lose the chosen answers and no others."""
+"""A campaign's doors in front of a real broker delay or lose the chosen answers or requests, and no others."""
 
 from __future__ import annotations
 
@@ -113,6 +113,16 @@ def test_a_request_whose_answer_is_lost_was_executed(front: Front) -> None:
 
     assert errors == ["_TRANSPORT"]
     assert front.read_back() == [b"once"]
+
+
+def test_a_request_that_is_lost_was_not_executed(front: Front) -> None:
+    front.door.answers = Answers(apis=frozenset({Api.PRODUCE}), unheard=1.0)
+
+    errors = publish(front, [b"never"], acks="all", retries=0)
+
+    assert errors == ["_TRANSPORT"]
+    assert front.door.unheard["Produce"] > 0
+    assert front.read_back() == []
 
 
 def test_an_idempotent_producer_resends_unanswered_records_and_each_is_there_once(front: Front) -> None:

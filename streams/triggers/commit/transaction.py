@@ -12,7 +12,7 @@ from triggers.commit.sending import Report, send_outputs, send_rows
 from triggers.kafka.bounded_call import CallHung, call_within
 from triggers.kafka.connection import Options
 from triggers.kafka.consumer_errors import hint_of_denial
-from triggers.kafka.error_codes import ALREADY_ABORTED, FENCING
+from triggers.kafka.error_codes import ALREADY_ABORTED, FENCING, NO_TRANSACTION
 from triggers.kafka.followed_password import NOT_FOLLOWED, FollowedPassword
 from triggers.kafka.patience import Patience
 from triggers.kafka.repeated_calls import repeat_while_retriable
@@ -75,14 +75,16 @@ class Transactions:
         if self._lost_broker:
             self._replace_producer()
         reached: dict[int, int] = {}
+        is_commit_asked = False
         try:
             self._producer.begin_transaction()
             self._send(batch, reached)
             if batch.offsets:
                 self._add_offsets(batch.offsets, group)
+            is_commit_asked = True
             repeat_while_retriable(self._producer.commit_transaction, self._patience.commit_s)
         except KafkaException as error:
-            self._abort_transaction(error)
+            self._abort_transaction(error, is_commit_asked=is_commit_asked)
         except CallHung:
             self._hung_producers.append(self._producer)
             self._replace_producer()
@@ -113,15 +115,24 @@ class Transactions:
         within_s = self._patience.offsets_s
         call_within(within_s, lambda: producer.send_offsets_to_transaction(partitions, group, within_s / 2))
 
-    def _abort_transaction(self, cause: KafkaException) -> None:
+    def _abort_transaction(self, cause: KafkaException, *, is_commit_asked: bool) -> None:
+        """Aborts the transaction and raises Aborted, or Stop if the producer cannot continue.
+
+        If the request that opens a transaction at its coordinator is lost, librdkafka cannot know that. It then ends a
+        transaction that the coordinator does not have, and takes the refusal as fatal (`rd_kafka_txn_handle_EndTxn`).
+        A new producer aborts whatever is open, and fences the old one. This is not done after a commit was asked for,
+        because the refusal may then mean that the transaction is committed.
+        """
         error = _error(cause)
         if error.fatal() or not (error.txn_requires_abort() or error.retriable() or error.code() in ALREADY_ABORTED):
             raise _stop("commit", cause) from cause
         log.warning("transaction aborted", reason=error.name(), detail=error.str())
         try:
             repeat_while_retriable(self._producer.abort_transaction, self._patience.abort_s)
-        except KafkaException as again:
-            raise _stop("abort", again) from again
+        except KafkaException as refused:
+            if is_commit_asked or _error(refused).code() != NO_TRANSACTION:
+                raise _stop("abort", refused) from refused
+            self._replace_producer()
         raise Aborted(error.name()) from cause
 
 

@@ -50,6 +50,8 @@ FENCING: Final = frozenset(
     }
 )
 """Another process uses the same transactional id."""
+NO_TRANSACTION: Final = KafkaError.INVALID_TXN_STATE
+"""The transaction coordinator has no open transaction of the producer."""
 ALREADY_ABORTED: Final = frozenset({KafkaError._STATE, KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})
 """The transaction is already lost, so the client refuses to produce into it."""
 _TRANSIENT: Final = frozenset(
