@@ -31,6 +31,7 @@ from triggers.topology import Topology
 
 _SESSIONS = Workload(name="small load", in_flight=1000, pages=0, whole=True)
 _WARM_UP_S = 3.0
+"""Time before the measurement, at the same rate and with the same producer: a new one waits for its id at first."""
 _BROKER_WARM_UP_S = 15.0
 
 
@@ -58,14 +59,12 @@ def measure_small_load(
         await_records(settings, names.commands, agent, _SESSIONS.sessions)
         celery = stack.enter_context(celery_worker(settings, folder, "-c2", BENCH_NOTES=str(folder / "notes")))
         await_records(settings, names.events, celery, _SESSIONS.events + 2 * _SESSIONS.sessions)
-        fire_steadily(settings, _WARM_UP_S, rate)
-        time.sleep(1)
         with watch_costs(agent.process, celery.process, broker) as costs:
-            start, before = time.time(), len(_notes(folder))
-            fire_steadily(settings, seconds, rate)
+            start = time.time() + _WARM_UP_S
+            fire_steadily(settings, _WARM_UP_S + seconds, rate)
             time.sleep(0.5)
             end = time.time()
-        started = _notes(folder)[before:]
+        started = _notes(folder)[int(_WARM_UP_S * rate) :]
     cpu_ms = [cost.cpu_between(start, end) / len(started) * 1000 for cost in costs]
     return Run(summarize(started), dict(zip(("agents", "celery", "broker"), cpu_ms, strict=True)))
 
