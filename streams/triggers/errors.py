@@ -1,4 +1,4 @@
-"""All errors of the package, grouped by what the caller should do.
+"""The errors of the package, grouped by what the caller should do.
 
     TriggersError
     ├── CallError                    fix the call; also a ValueError
@@ -30,13 +30,14 @@
     │   ├── BrokerUnavailable            an event may have been written; repeat it with the same `event_id`
     │   │   ├── TopicMissing                 create the topics, or wait until all brokers know them
     │   │   └── AccessDenied                 change the credentials or the ACLs; the message names the fix
-    │   ├── OwnerUnavailable             the worker that owns the session is away or restoring it
+    │   ├── OwnerUnavailable             the worker that owns the session is unavailable or restoring it
     │   ├── Overloaded                   too much is in progress already; nothing was done
     │   └── LockAcquisitionFailed        the lock of a storage is held by somebody else, or has expired
     ├── MissingExtra                 install the extra that the message names; also an ImportError
     └── Undecodable                  a record cannot be decoded; it becomes a dead letter
 
-The docstring of a class is its default message.
+The docstring of a class is its default message. An error that only one module raises is defined there, as a subclass of
+one of these; `UnknownKey` of the registries is one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""All settings. `Settings.from_env()` reads the variables `TRIGGERS_*`; no other module reads the environment."""
+"""All settings. `Settings.from_env()` reads the variables `TRIGGERS_*`, and no other module does."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ class Topology:
 
     @property
     def executors(self) -> str:
-        """Consumer group of the Celery workers, or of the dispatcher, which read the commands without a queue."""
+        """Consumer group of the Celery workers, or of the dispatcher, which read the default queue."""
         return f"{self.namespace}.executors"
 
     def executors_of(self, queue: Queue) -> str:
