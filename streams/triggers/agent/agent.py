@@ -60,7 +60,7 @@ class Agent:
                 self._metrics.loaded_sessions.inc(turn.loaded)
             if not batch.records:
                 rows += self._extend_indexes(batch)
-            batch.outputs += self._timers.due(batch)
+            batch.outputs += self._timers.publish_due(batch)
         batch.is_awaited = any(output.topic != self._decisions for output in batch.outputs)
         self._context.rows.replace_changes(batch.rows)
         self._context.cache.trim()

@@ -1,7 +1,7 @@
 """Notices events that were applied before, so that no worker applies them twice.
 
-Offsets and rows are committed together, so an event behind the committed offset is behind all events of its session.
-That is not so if somebody sets the group's offset back, or if the topics are copies whose offsets have changed.
+Offsets and rows are committed together, so an event at or after the committed offset comes after all applied events of
+its session. That is not so if somebody sets the group's offset back, or if the topics are copies with other offsets.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from triggers.process.exits import ExitCode, Stop
 _APPLIED: Final = (
     "the event at offset {offset} of {topic}/{partition} was applied before: session {uid!r} has one from offset {last}"
     " already. The group's offset was set back, or the rows belong to another log, because the topics were mirrored,"
-    " which changes offsets, or created anew. Set the offset behind the applied events, or use `triggers copy`"
+    " which changes offsets, or created anew. Set the group's offset to the one after the last applied event, or use"
+    " `triggers copy`"
 )
 
 

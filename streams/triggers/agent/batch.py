@@ -60,7 +60,7 @@ class Batch:
         self.output_bytes: int = 0 if before is None else before.output_bytes
         """Bytes of the outputs that events have caused so far."""
         self.truncated = False
-        """True if some of the records were left out. The next batch must be read from `offsets`."""
+        """True if some of the records were not decided. The next batch must be read from `offsets`."""
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._full = False
 

@@ -15,7 +15,7 @@ from triggers.kafka.records import Header, Record
 
 
 class Refusal(StrEnum):
-    """Reasons of dead letters that are not errors of decoding or applying."""
+    """Reasons of dead letters that are neither `Reason`s of the codec nor classes of errors."""
 
     WRONG_PARTITION = "wrong partition"
     """The record was forwarded once and is still not on its key's partition, or it is too large to be forwarded."""
@@ -46,7 +46,7 @@ class DeadLetters:
         return self._encode(letter_of(record, reason, detail))
 
     def encode_forward(self, cause: Record, forward: Output, detail: str) -> Output:
-        """Returns the dead letter of a forward that is not published. It has the coordinates of the event behind it."""
+        """Returns the dead letter of an unpublished `$forward`, with the coordinates of the event that caused it."""
         letter = structs.replace(
             letter_of(cause, Refusal.FORWARDED_TOO_OFTEN, detail),
             key=forward.key,

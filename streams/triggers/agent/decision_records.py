@@ -1,4 +1,4 @@
-"""Encodes the records that decisions cause: commands, their cancellations, forwards, and the decision feed.
+"""Encodes the records that decisions cause: commands, their cancellations, `$forward`s, and the decision feed.
 
 A command whose queue has no topic cannot be delivered. Its attempt fails by a `TaskFailed` record on the events topic,
 in the same transaction. So the failure is on the log like any other result, and whoever reads the log again decides the
@@ -133,7 +133,7 @@ class DecisionRecords:
     def _forwards(
         self, record: Record, forwards: Sequence[ForwardTrigger], traced: TracedDecision | None
     ) -> list[Output]:
-        """Returns the forwarded events, or their dead letters if too many forwards led to the record."""
+        """Returns the events that `$forward` fires, or their dead letters if too many `$forward`s led to the record."""
         count = count_forwards(record) + 1
         topic = self._names.events
         outputs = [
@@ -143,7 +143,8 @@ class DecisionRecords:
         if count <= MAX_FORWARDS:
             return outputs
         detail = (
-            f"{MAX_FORWARDS} forwards in a row led to the event that would be forwarded; do the rules go in circles?"
+            f"{MAX_FORWARDS} forwards in a row led to the event that caused this one: if the rules form a cycle, remove"
+            " a $forward from it"
         )
         return [self._letters.encode_forward(record, output, detail) for output in outputs]
 

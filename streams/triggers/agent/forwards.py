@@ -1,4 +1,4 @@
-"""Triggers that `$forward` fires in other sessions, and how many forwards led to an event."""
+"""Triggers that `$forward` fires in other sessions, and how many `$forward`s in a row led to an event."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from triggers.core.events import TriggerFired
 from triggers.kafka.records import Header, Record, headers_of
 
 MAX_FORWARDS: Final = 8
-"""Forwards that may follow from one another. Without a limit, two sessions could forward to each other endlessly."""
+"""Maximum number of `$forward`s in a row. Without a limit, two sessions could fire in each other endlessly."""
 _FORWARDS: Final = "triggers-forwards"
-"""Header of a forwarded event. Its value is the number of forwards that led to it."""
+"""Header of an event that `$forward` fired. Its value is the number of `$forward`s in a row that led to it."""
 _DIGITS: Final = 4
 """Maximum length of that number. Anyone can write the header."""
 
 
 def count_forwards(record: Record) -> int:
-    """Returns how many forwards led to a record, or 0 for one that no worker has forwarded. Raises Undecodable."""
+    """Returns how many `$forward`s in a row led to a record; 0 for any other record. Raises Undecodable."""
     values = [value for name, value in headers_of(record) or () if name == _FORWARDS and value]
     return max((int(value[:_DIGITS]) for value in values if value.isdigit()), default=0)
 

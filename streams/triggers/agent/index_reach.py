@@ -44,13 +44,13 @@ class IndexReach:
         """Partitions without sessions, whose index begins with their first record."""
 
     def forget(self, partitions: frozenset[int] | None = None) -> None:
-        """Reads again how far the index reaches, because a transaction was aborted or partitions were revoked."""
+        """Forgets how far the index reaches, because a transaction was aborted or partitions were revoked."""
         gone = self._complete | self._empty if partitions is None else partitions
         self._complete -= gone
         self._empty -= gone
 
     def extend(self, partition: int, *, is_idle: bool) -> IndexStart:
-        """Returns the index with some more sessions. `is_idle` says that the batch has no records."""
+        """Adds sessions to the index, and returns the changed rows. `is_idle` says that the batch has no records."""
         if partition in self._complete or (is_idle and partition in self._empty):
             return _COMPLETE
         rows = self._rows.for_partition(partition)

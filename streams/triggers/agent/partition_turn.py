@@ -199,7 +199,7 @@ class PartitionTurn:
                 self._apply(session_turn, record, event)
         except TooManyCommands:
             session_turn.must_redo = True
-            self._batch.take_no_more()  # its events are decided again
+            self._batch.take_no_more()  # because the session's events are decided again, one by one
         except REFUSALS as error:
             self._refuse(session_turn, record, event, error)
             return
@@ -270,7 +270,7 @@ class PartitionTurn:
             except TooManyCommands as error:
                 self._dead_letter(record, Refusal.RESULT_TOO_LARGE, str(error))
                 continue
-            except REFUSALS as error:  # the event relied on one that was left out
+            except REFUSALS as error:  # the event relied on one that became a dead letter
                 self._dead_letter(record, _reason_of(error), str(error))
                 continue
             changes = session.changes()

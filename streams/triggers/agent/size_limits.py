@@ -20,7 +20,7 @@ class SizeLimits:
         self._topics = topics
         self._of_queues: dict[str, int] = {}
         self.smallest = topics.smallest_limit
-        """Limit in bytes of the topic that accepts the least. What is smaller in sum exceeds no limit."""
+        """Limit in bytes of the topic that accepts the least. Rows and outputs within it in total exceed no limit."""
 
     def add_topic(self, topic: str, limit: int) -> None:
         """Adds the topic of a queue, which was found when a command was encoded."""

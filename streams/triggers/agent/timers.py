@@ -53,16 +53,16 @@ class Timers:
         self._oldest = 0
         """Due time of the oldest of them, in milliseconds."""
 
-    def due(self, batch: Batch) -> list[Output]:
+    def publish_due(self, batch: Batch) -> list[Output]:
         """Returns the events of timers that are due. Looks for them every 200 ms at most."""
         self._broker_clock.read(batch.records.values())
         self._undecided.append([])
         if time.monotonic() - self._checked_at < _INTERVAL_S:
             return []
         self._checked_at = time.monotonic()
-        now = max(time.time_ns() // 1_000_000, self._broker_clock.least_now())
+        now = max(time.time_ns() // 1_000_000, self._broker_clock.earliest_now())
         self._waiting, self._oldest = 0, now
-        outputs = [output for partition in sorted(batch.ready) for output in self._publish_due(partition, now)]
+        outputs = [output for partition in sorted(batch.ready) for output in self._publish_due_of(partition, now)]
         self._metrics.due_timers.set(self._waiting)
         self._metrics.timer_delay.set((now - self._oldest) / 1000)
         return outputs
@@ -84,7 +84,7 @@ class Timers:
         for partition in partitions or ():
             self._published.pop(partition, None)
 
-    def _publish_due(self, partition: int, now: int) -> list[Output]:
+    def _publish_due_of(self, partition: int, now: int) -> list[Output]:
         before, passed = self._published.get(partition, {}), time.monotonic()
         due = list(islice(due_timers(self._rows_of(partition), now), _MAX_IN_FLIGHT))
         fresh = [timer for timer in due if before.get(timer, 0.0) <= passed][:_MAX_PER_TURN]
@@ -111,9 +111,9 @@ class _BrokerClock:
     def read(self, fetched: Iterable[Sequence[Record]]) -> None:
         """Looks at the last record of each partition, whose time is the latest."""
         newest = max((append_time_ms(records[-1]) for records in fetched if records), default=0)
-        if newest > self.least_now():
+        if newest > self.earliest_now():
             self._newest, self._read_at = newest, time.monotonic()
 
-    def least_now(self) -> int:
+    def earliest_now(self) -> int:
         """Returns the earliest time that the broker's clock can show now, in milliseconds, or 0 if it is unknown."""
         return self._newest and self._newest + int((time.monotonic() - self._read_at) * 1000)

@@ -99,7 +99,7 @@ class Guard:
     def check_positions(self, positions: Mapping[int, int]) -> dict[int, int]:
         """Returns those of the consumer's positions that no missing record precedes.
 
-        Raises RecordsRefused if a record is missing. Positions that cannot be proved now are left out and checked again
+        Raises RecordsRefused if a record is missing. Positions that cannot be proved now are omitted and checked again
         later.
         """
         if time.monotonic() < self._unproven_until:

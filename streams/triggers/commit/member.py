@@ -135,7 +135,7 @@ class Member:
     def lag(self) -> dict[int, int]:
         """Returns the number of offsets between the committed one and the end by partition, markers included.
 
-        Partitions whose end is unknown, because nothing was fetched of them yet, are left out.
+        Partitions whose end is unknown, because nothing was fetched of them yet, are omitted.
         """
         ends = {p: self._end(p) for p in self.consuming & self.committed.keys()}
         return {p: max(0, end - self.committed[p]) for p, end in ends.items() if end >= 0}

@@ -96,7 +96,7 @@ class Pump:
                 decided = await self._decide_while_committing(before, await self._fetch(before))
             else:
                 decided = await self._extend(before)
-            if decided is not None and (self._is_full(decided) or self._is_kept(decided)):
+            if decided is not None and (self._is_full(decided) or self._keep_unawaited(decided)):
                 self._decided = decided
             elif decided is not None:
                 await self._commit(decided)
@@ -108,11 +108,11 @@ class Pump:
             await asyncio.sleep(_RETRY_PAUSE_S)
 
     def _is_full(self, batch: Batch) -> bool:
-        """Returns whether more records are waiting behind a decided batch."""
+        """Returns whether more records are waiting after those of a decided batch."""
         return batch.size >= self._max_records and not batch.truncated
 
-    def _is_kept(self, batch: Batch) -> bool:
-        """Returns whether a decided batch waits for others, because nobody waits for it."""
+    def _keep_unawaited(self, batch: Batch) -> bool:
+        """Keeps a decided batch for a moment if nobody waits for it. Returns whether it is kept."""
         if batch.is_awaited or batch.truncated or not batch.records:
             return False
         now = time.monotonic()
@@ -120,7 +120,7 @@ class Pump:
         return self._pace.remaining_s(now) > 0
 
     async def _fetch(self, before: Batch | None) -> dict[int, list[Record]]:
-        """Fetches the next records. If a full batch waits to be committed, it does not wait for the first one.
+        """Fetches the next records. Does not wait for the first one while a full batch waits to be committed.
 
         Raises Aborted if a partition of the decided batch was lost.
         """
@@ -136,7 +136,7 @@ class Pump:
         return records
 
     async def _extend(self, kept: Batch) -> Batch:
-        """Decides the records that come while a batch is kept. Returns the batch that takes its place."""
+        """Decides the records that arrive while a batch is kept. Returns the batch that takes its place."""
         records = await self._fetch(kept)
         if not records:
             return kept

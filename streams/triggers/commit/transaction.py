@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 
 class Aborted(Exception):
-    """The transaction was refused and aborted. Nothing of the batch was written; its records must be read again."""
+    """The batch is dropped, because its transaction was aborted or must not begin. Its records must be read again."""
 
 
 class Transactions:

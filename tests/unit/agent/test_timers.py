@@ -42,7 +42,7 @@ def passed_s(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def look(watch: Timers, *ready: int, read: list[Record] | None = None) -> list[Output]:
-    return watch.due(Batch({0: read} if read else {}, frozenset(ready)))
+    return watch.publish_due(Batch({0: read} if read else {}, frozenset(ready)))
 
 
 def appended(at: int) -> Record:
