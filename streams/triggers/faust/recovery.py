@@ -1,4 +1,4 @@
-"""Faust's recovery with a bulk restore: Faust decides when to recover a partition, this module replaces how."""
+"""Faust's recovery with a bulk restore: Faust decides when to recover a partition, and this module does it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class BulkRecovery(Recovery):
     ) -> None:
         """Begins the recovery of a rebalance. Faust calls this when the files of all owned partitions are open.
 
-        The thread of Kafka waits meanwhile, so no later assignment is in `ownership` yet.
+        The Kafka thread waits meanwhile, so no later assignment is in `ownership` yet.
         """
         self._opened = self.ownership.epochs_to_restore()
         await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
@@ -87,7 +87,7 @@ class BulkRecovery(Recovery):
     def _epochs_to_restore(self) -> dict[int, int]:
         """Returns the partitions that are not restored and whose files are open, each with its epoch.
 
-        The recovery of a rebalance may run while Faust opens the files of the next one. It leaves those to that one's.
+        While one recovery runs, Faust may open files for the next rebalance. Their recovery is the next one's task.
         """
         assigned = self.ownership.epochs_to_restore()
         return {p: epoch for p, epoch in self._opened.items() if assigned.get(p) == epoch}

@@ -19,7 +19,7 @@ _USER: Final = "User:"
 
 
 def kafka_acls_commands(principal: str, permissions: Sequence[Permission], brokers: str) -> str:
-    """Returns one command for each permission. `brokers` and a file `admin.properties` are how they connect."""
+    """Returns one command for each permission. It connects to `brokers` as a file `admin.properties` says."""
     return "\n".join(shlex.join(_command(principal, permission, brokers)) for permission in permissions)
 
 

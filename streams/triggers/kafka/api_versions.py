@@ -1,4 +1,4 @@
-"""Asks a broker which versions of each request it supports. librdkafka knows them, and does not tell.
+"""Asks a broker which versions of each request it supports. librdkafka knows them but does not expose them.
 
 A broker answers this request before a client has authenticated.
 """

@@ -96,11 +96,13 @@ class BulkSender:
         if record.offset is not None and message.offset() != record.offset:
             where = f"{record.topic}/{record.partition}"
             return BrokerUnavailable(
-                f"a record of {where} has got the offset {message.offset()}, not {record.offset}: another process"
-                " writes to the topic"
+                f"a record of {where} got the offset {message.offset()}, not {record.offset}: another process writes to"
+                " the topic: stop it, delete the new topics, and repeat the command"
             )
         if record.time and message.timestamp() != (TIMESTAMP_CREATE_TIME, record.time):
-            return BrokerUnavailable(f"{record.topic} does not keep timestamps (message.timestamp.type)")
+            return BrokerUnavailable(
+                f"{record.topic} does not keep timestamps: set its message.timestamp.type to CreateTime"
+            )
         return None
 
     def _raise_failure(self) -> None:

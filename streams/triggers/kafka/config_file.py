@@ -88,8 +88,8 @@ def _suits(name: str, kind: ClientKind) -> bool:
 
 
 def _fill_in(path: str, entry: Property) -> Property:
-    def content(found: re.Match[str]) -> str:
-        file = Path(found[1], found[2])
+    def content(match: re.Match[str]) -> str:
+        file = Path(match[1], match[2])
         try:
             return file.read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:

@@ -40,7 +40,7 @@ class ConnectionCauses:
         """Returns the error to raise for what was reported, or None if that says nothing. Does not block."""
         return None if self._worst is None else explain_connection_error(self._settings, self._worst)
 
-    def found_error(self) -> BrokerUnavailable | None:
+    def diagnosed_error(self) -> BrokerUnavailable | None:
         """Returns the same, after a connection that finds out what librdkafka does not report.
 
         Blocks for some seconds at most.

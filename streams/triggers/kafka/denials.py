@@ -31,11 +31,12 @@ from triggers.settings import Settings
 
 _TIMEOUT_S: Final = 10.0
 _ANY: Final = "any-name"
-"""The end of a name that probably nothing has. Whoever may describe what has its prefix learns that it is missing."""
+"""End of a name that probably does not exist. A client that may describe names with the prefix learns that; any other
+client is refused."""
 
 _WITHOUT_DESCRIBE: Final = frozenset({ALTER_CONFIGS, CREATE, DESCRIBE_CONFIGS})
-"""What a client may perform that may not describe a resource. Every other operation includes Describe, so it lacks it;
-of these nobody knows, so they are not called missing."""
+"""The operations that a client without Describe is taken to have. Every other operation includes Describe, so the
+client lacks it. Whether it has these is unknown, so they are not called missing."""
 Granted = frozenset[str] | None
 """The operations that the client may perform on a resource, or None if the brokers do not tell."""
 
@@ -46,7 +47,7 @@ def check_permissions(settings: Settings, process: Process) -> None:
     """Raises AccessDenied, with the missing ACLs in one line, if the brokers do not permit what the process needs.
 
     Create is not needed, because operators may prefer that only they may create topics. Blocks. Does nothing if no
-    broker answers: then nothing else works either, and says why.
+    broker answers, because the caller's next request fails then, with the reason.
     """
     try:
         denied = find_denied(settings, process)
@@ -68,7 +69,7 @@ def denied_error(settings: Settings, process: Process, denied: Iterable[Permissi
 def find_denied(settings: Settings, process: Process) -> list[Permission]:
     """Returns what the process needs and the brokers do not grant, as far as they tell. Blocks. Raises KafkaException.
 
-    They tell nothing about transactional ids, nor about more than Describe for what does not exist yet.
+    They tell nothing about transactional ids, and only about Describe for topics and groups that do not exist yet.
     """
     admin = admin_client(settings)
     permissions = permissions_of(process, settings)
@@ -104,7 +105,7 @@ def _ask(
 
 
 def _missing(wanted: Mapping[Permission, list[str]], granted: Mapping[str, Granted]) -> list[Permission]:
-    """Returns the permissions of which operations are missing, with these operations only."""
+    """Returns the permissions that are not granted in full, each with its missing operations only."""
     missing = [
         replace(permission, operations=tuple(o for o in permission.operations if _is_denied(o, names, granted)))
         for permission, names in wanted.items()

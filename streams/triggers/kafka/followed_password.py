@@ -40,11 +40,11 @@ class FollowedPassword:
         if not self._is_on or time.monotonic() - self._looked_at < _LOOKED_EVERY_S:
             return
         self._looked_at = time.monotonic()
-        found = self._read()
-        if found is not None and found != self._known:
-            client.set_sasl_credentials(*found)
-            self._known = found
-            log.warning("the password of Kafka's user %s has changed; new connections use it", found[0])
+        credentials = self._read()
+        if credentials is not None and credentials != self._known:
+            client.set_sasl_credentials(*credentials)
+            self._known = credentials
+            log.warning("the password of Kafka's user %s has changed; new connections use it", credentials[0])
 
     def apply(self, client: Consumer | Producer) -> None:
         """Gives the password to a client that was made with the options of an earlier one, if it has changed since."""

@@ -43,7 +43,7 @@ class GapReader:
     def __init__(self, connection: Callable[[], Options], topic: str, *, undecided: bool = False) -> None:
         """`connection` returns how to connect now, and a `group.id`. It neither joins this group nor commits offsets.
 
-        With `undecided` it also finds records of open and aborted transactions, as a first reader does that reads them.
+        With `undecided` it also finds records of open and aborted transactions, if the first reader reads them, too.
         """
         self._connection = connection
         self._options = {**_OPTIONS, **(_UNDECIDED if undecided else {})}

@@ -101,8 +101,8 @@ def _read_topics(settings: Settings) -> InstalledTopics:
         raise NotReady(str(error)) from error
     if partitions[names.events] != partitions[names.changelog]:
         raise Stop(ExitCode.MISFIT, _mismatch(names, partitions))
-    if (found := configs[names.events]["message.timestamp.type"]) != "LogAppendTime":
-        log.warning("timers follow the clocks of producers; see `triggers topics check`", timestamps=found)
+    if (timestamps := configs[names.events]["message.timestamp.type"]) != "LogAppendTime":
+        log.warning("timers follow the clocks of producers; see `triggers topics check`", timestamps=timestamps)
     return InstalledTopics(
         partitions=partitions[names.events],
         changelog_id=changelog_id,
@@ -113,7 +113,7 @@ def _read_topics(settings: Settings) -> InstalledTopics:
 
 def _unreachable(settings: Settings, causes: ConnectionCauses, error: KafkaException) -> str:
     cause = without_secrets(error.args[0].str())
-    return str(causes.found_error() or f"no broker answers at {settings.shown_brokers}: {cause}")
+    return str(causes.diagnosed_error() or f"no broker answers at {settings.shown_brokers}: {cause}")
 
 
 def required_topics(settings: Settings) -> list[str]:

@@ -41,8 +41,8 @@ def token_callback(settings: Settings) -> TokenCallback:
 def _region(settings: Settings) -> str:
     if settings.kafka_aws_region:
         return settings.kafka_aws_region
-    if found := _REGION.search(settings.brokers):
-        return found[1]
+    if match := _REGION.search(settings.brokers):
+        return match[1]
     raise SettingsError(
         f"the mechanism {MSK_IAM} needs the region of the cluster, which the name of the brokers does not have: set"
         " TRIGGERS_KAFKA_AWS_REGION"

@@ -43,8 +43,8 @@ def read_offsets(
     gap_reader = GapReader(lambda: gap_reader_options(settings), topic)
     try:
         for partition, offsets in offsets_by_partition.items():
-            for near in _runs(offsets):
-                yield from _read_run(_Clients(settings, consumer, gap_reader, topic, partition), near)
+            for run in _runs(offsets):
+                yield from _read_run(_Clients(settings, consumer, gap_reader, topic, partition), run)
     except KafkaException as error:
         raise unavailable(settings, error) from error
     finally:

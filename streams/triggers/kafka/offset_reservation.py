@@ -18,7 +18,7 @@ _FULL_QUEUE_POLL_S: Final = 0.1
 
 
 def reserve_offsets(settings: Settings, transactional_id: str, topic: str, partition: int, number: int) -> None:
-    """Uses at least that many offsets of a partition up by transactions that are aborted, so that nobody reads them.
+    """Uses up at least that many offsets of a partition, by transactions that are aborted, so that nobody reads them.
 
     Blocks for some seconds per million. Raises BrokerUnavailable.
     """
@@ -62,9 +62,9 @@ def remove_records(settings: Settings, topic: str, ends: Mapping[int, int]) -> N
     Raises BrokerUnavailable.
     """
     admin = admin_client(settings)  # the futures do not keep it alive
-    places = [TopicPartition(topic, partition, end) for partition, end in ends.items()]
+    starts = [TopicPartition(topic, partition, end) for partition, end in ends.items()]
     try:
-        for future in admin.delete_records(places, request_timeout=_TIMEOUT_S).values():
+        for future in admin.delete_records(starts, request_timeout=_TIMEOUT_S).values():
             future.result()
     except KafkaException as error:
         raise unavailable(settings, error) from error

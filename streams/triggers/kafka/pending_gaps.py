@@ -49,7 +49,7 @@ class PendingGaps:
         self.examined: list[ExaminedGap] = []
 
     def positions(self) -> dict[int, int]:
-        """Returns the next offset to read, by partition. Partitions without pending gaps are left out."""
+        """Returns the next offset to read, by partition. Partitions without pending gaps are omitted."""
         return {
             partition: max(gaps[0].first_missing, self._log_starts.get(partition, 0))
             for partition, gaps in self._pending.items()

@@ -192,7 +192,7 @@ def _of_rebuild(settings: Settings) -> list[Permission]:
 
 
 def _of_copy_source(settings: Settings) -> list[Permission]:
-    """Returns what `triggers copy` needs in the installation that it reads, to see that nobody works there, too."""
+    """Returns what `triggers copy` needs in the installation that it reads, also to see that no process runs there."""
     names = Topology(settings.namespace)
     return [
         *(_topic(topic, READ) for topic in (names.events, names.dead_letters, names.rules)),

@@ -44,7 +44,7 @@ def check_names(settings: Settings) -> None:
 
 
 def check_before_command(settings: Settings, *topics: str) -> None:
-    """Check what `check_names` and `check_reachable` do."""
+    """Check the settings by `check_names`, and the brokers and topics by `check_reachable`. Raise their errors."""
     check_names(settings)
     check_reachable(settings, *topics)
 
@@ -52,7 +52,7 @@ def check_before_command(settings: Settings, *topics: str) -> None:
 def check_reachable(settings: Settings, *topics: str) -> None:
     """Raise BrokerUnavailable if no broker answers, and TopicMissing if one of the topics does not exist. Blocks.
 
-    Raise AccessDenied if the brokers refuse the connection, or do not permit to see a topic.
+    Raise AccessDenied if the brokers refuse the connection, or do not let this client see a topic.
     """
     causes = ConnectionCauses(settings)
     admin = admin_client(settings, on_error=causes.record)
@@ -60,7 +60,7 @@ def check_reachable(settings: Settings, *topics: str) -> None:
         existing = admin.list_topics(timeout=ANSWER_S).topics
     except KafkaException as error:
         admin.poll(0)  # it calls the callback
-        if (cause := causes.found_error()) is not None:
+        if (cause := causes.diagnosed_error()) is not None:
             raise cause from error
         fix = "name yours with --brokers or TRIGGERS_BROKERS, or start it"
         detail = f"{without_secrets(error.args[0].str())}; {fix}"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from triggers.errors import AccessDenied, BrokerUnavailable, Overloaded, TooLarge, TopicMissing, TriggersError
+from triggers.errors import BrokerUnavailable, Overloaded, TooLarge, TopicMissing, TriggersError
 from triggers.kafka.client_kind import ClientKind
 from triggers.kafka.connection import Options, client_options, unavailable
 from triggers.kafka.connection_causes import ConnectionCauses
@@ -164,8 +164,7 @@ class KafkaSender:
         if error.code() in NO_TOPIC:
             return TopicMissing(f"there is no topic {delivery.topic}: run `triggers topics create`")
         if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
-            where = f"Kafka at {self._settings.shown_brokers}"
-            return AccessDenied(f"{where} does not permit Write on topic {delivery.topic}")
+            return unavailable(self._settings, error, f"Write on topic {delivery.topic}")
         if error.code() == MESSAGE_TIMED_OUT:
             return self._causes.reported_error() or BrokerUnavailable(
                 f"Kafka at {self._settings.shown_brokers} has not acknowledged the record within"

@@ -141,7 +141,7 @@ def describe_unproven(topic: str, examined: ExaminedGap) -> str:
     """Returns the message of the error for a gap that stays unproven."""
     return (
         f"{topic}, {examined}: it could not be found out for minutes whether the Kafka client has skipped records here."
-        " The process ends before it commits an offset behind them; its successor reads from the committed offset."
+        " The process ends before it commits an offset past them; its successor reads from the committed offset."
         " If that ends in the same way, check that this host may read the topic, and the brokers' logs"
     )
 

@@ -224,11 +224,11 @@ _CHANGELOG = {
     "delete.retention.ms": str(7 * DAY_MS),
 }
 """Small segments are compacted early, so that a restore reads little. Deletions stay readable for a week, so a worker
-that was away for less than that still reads them."""
+that was down for less than that still reads them."""
 
 
 def _deleting(retention_days: int | None) -> dict[str, str]:
-    """Returns the configuration of a topic that keeps records for a time, or for a time that is its own."""
+    """Returns the configuration of a topic that deletes old records. None leaves its retention as it is."""
     retention = {} if retention_days is None else {"retention.ms": str(retention_days * DAY_MS)}
     return {"cleanup.policy": "delete"} | retention
 

@@ -1,4 +1,4 @@
-"""Tries whether a transactional id may be used, because no description of Kafka tells."""
+"""Tries to use a transactional id, because Kafka has no request that tells whether a client may."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from triggers.settings import Settings
 def start_and_end(settings: Settings, transactional_id: str, timeout_s: float) -> None:
     """Registers a producer with the id and writes nothing. Blocks. Raises KafkaException.
 
-    A producer that already uses the id is fenced, so it must be an id of nobody.
+    A producer that already uses the id is fenced, so pass an id that nobody uses.
     """
     options = client_options(settings, ClientKind.PRODUCER, {"transactional.id": transactional_id})
     Producer(options).init_transactions(timeout_s)

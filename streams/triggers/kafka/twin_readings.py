@@ -46,11 +46,11 @@ class TwinReading:
 
     def add_first(self, offsets: list[int]) -> None:
         """Accepts the offsets of records that the first reader found. Raises ReadingsDiffer."""
-        self._tell(_FIRST, offsets)
+        self._add(_FIRST, offsets)
 
     def add_second(self, offsets: list[int]) -> None:
         """Accepts the offsets of records that the second reader found. Raises ReadingsDiffer."""
-        self._tell(_SECOND, offsets)
+        self._add(_SECOND, offsets)
 
     def end_first(self, position: int) -> None:
         """Accepts the position that the first reader has reached. Raises ReadingsDiffer."""
@@ -60,7 +60,7 @@ class TwinReading:
         """Accepts the position that the second reader has reached. Raises ReadingsDiffer."""
         self._reach(_SECOND, position)
 
-    def _tell(self, reader: int, offsets: list[int]) -> None:
+    def _add(self, reader: int, offsets: list[int]) -> None:
         if offsets[-1] >= self._end:
             self._has_ended[reader] = True
             offsets = [offset for offset in offsets if offset < self._end]

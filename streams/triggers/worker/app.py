@@ -144,7 +144,7 @@ class Worker:
         self._stuck = StuckSessions(self._progress, self._store.partition_rows, int(settings.stuck_after_s * 1000))
         StateMetrics(self._progress, self._store.partition_rows, self._stuck, self._metrics.registry)
         self._restorer = self._new_restorer()
-        self._queries = HttpHandlers(
+        self._handlers = HttpHandlers(
             ownership=self._ownership,
             progress=self._progress,
             rows_of=self._store.partition_rows,
@@ -154,7 +154,7 @@ class Worker:
             everywhere=SearchEverywhere(settings),
             restores=self._restorer.progress,
         )
-        self._app.query_server = QueryServer(self._app, listening, self._queries.routes())
+        self._app.query_server = QueryServer(self._app, listening, self._handlers.routes())
         self._app.transport = AgentTransport(
             self._app, names=self._names, ownership=self._ownership, new_pump=self._new_pump, on_lost=self._on_lost
         )
@@ -203,7 +203,7 @@ class Worker:
         topics = await wait_for_topics(self._settings)
         self._store.topics = topics
         self._processor = self._new_agent(topics)
-        self._queries.partitions = topics.partitions
+        self._handlers.partitions = topics.partitions
         self._transactions = self._new_transactions(topics)
         pump = Pump(
             member=self._new_member(consumer),

@@ -34,7 +34,7 @@ _MAX_LISTED = 1000
 
 
 class HttpHandlers:
-    """The views. Reads of a session that another worker owns are relayed to it."""
+    """The HTTP views. A read of a session that another worker owns is relayed to that worker."""
 
     def __init__(
         self,

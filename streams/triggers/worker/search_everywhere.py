@@ -18,7 +18,7 @@ _PAGE: Final = 50
 
 
 class SearchEverywhere:
-    """The views. Requests cannot go in a circle: each worker is asked for its own partitions only."""
+    """The HTTP views. A request never comes back, because each worker is asked for its own partitions only."""
 
     def __init__(self, settings: Settings) -> None:
         self._search = SessionSearch(settings)

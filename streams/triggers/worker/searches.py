@@ -29,7 +29,7 @@ _LEAST_ROWS: Final = 500
 
 
 class Searches:
-    """The views."""
+    """The HTTP views that search, count and group the sessions of this worker."""
 
     def __init__(self, ownership: Ownership, progress: Progress, rows_of: Callable[[int], PartitionRows]) -> None:
         self._ownership = ownership

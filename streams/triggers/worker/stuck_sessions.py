@@ -1,7 +1,7 @@
 """`StuckSessions`: counts the stuck sessions of a worker's partitions, little by little, for the metrics.
 
 Whether a session is stuck depends on the time, so no index can have it. A pass over all headers takes two seconds of
-CPU time for a million sessions. It is divided into slices, with pauses that are a hundred times as long, so that the
+CPU time for a million sessions. It is divided into slices, with pauses that are 99 times as long, so that the
 count takes one percent of a core and a scrape takes none.
 """
 
@@ -39,9 +39,9 @@ class StuckCount(Struct, frozen=True):
     """The stuck sessions of a partition."""
 
     silent: int
-    """Sessions in which nothing has happened for the time."""
+    """Number of sessions with something unresolved in which nothing has happened for `stuck_ms`."""
     behind_failure: int
-    """Sessions in which a task waits for the task of a failed instance."""
+    """Number of sessions in which a task waits for the task of a failed instance."""
     since: float
     """When the count began, on the monotonic clock."""
 
@@ -98,7 +98,7 @@ class StuckSessions:
             self._stop.wait(_BETWEEN_PASSES_S if self._counts else _UNTIL_FIRST_S)
 
     def _count(self, rows: Rows) -> StuckCount | None:
-        """Returns the count of a partition, or None if it was asked to stop."""
+        """Returns the count of a partition, or None if `stop` was called."""
         silent = behind = 0
         after, since = "", time.monotonic()
         while not self._stop.is_set():

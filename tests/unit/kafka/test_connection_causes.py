@@ -97,5 +97,5 @@ def test_the_most_informative_error_is_kept() -> None:
 
 def test_without_a_report_there_is_no_cause() -> None:
     assert ConnectionCauses(SETTINGS).reported_error() is None
-    assert ConnectionCauses(SETTINGS).found_error() is None
-    assert ConnectionCauses(Settings(brokers="127.0.0.1:1")).found_error() is None
+    assert ConnectionCauses(SETTINGS).diagnosed_error() is None
+    assert ConnectionCauses(Settings(brokers="127.0.0.1:1")).diagnosed_error() is None
