@@ -82,7 +82,7 @@ class BatchingPublisher:
         self._undelivered: set[_Undelivered] = set()
         self._bytes = 0
         self._changed = threading.Condition()
-        """Guards the three above."""
+        """Guards `_producers`, `_undelivered` and `_bytes`, and is notified when results are delivered."""
         self._repeats: deque[tuple[float, _Outgoing]] = deque()
         """Records to publish again, with the earliest time for it."""
         self._wake_ups: SimpleQueue[None] = SimpleQueue()

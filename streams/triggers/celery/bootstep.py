@@ -178,8 +178,8 @@ class CommandStep(bootsteps.StartStopStep):
         for reader in self._readers:
             while cancellation := reader.take_cancellation():
                 self._cancel(cancellation)
-        while self._has_room() and (found := self._next_command()):
-            self._run_command(*found)
+        while self._has_room() and (next_command := self._next_command()):
+            self._run_command(*next_command)
             state.maybe_shutdown()
 
     def _has_room(self) -> bool:

@@ -95,7 +95,7 @@ def check_celery() -> None:
         raise UnsupportedCelery(f"Celery {celery.__version__} is installed, but {first} to {last} is required")
     missing = [f"{_name(owner)}.{name}" for owner, names in _NAMES.items() for name in names if not _has(owner, name)]
     if missing:
-        raise UnsupportedCelery(f"this Celery has no {', '.join(missing)}")
+        raise UnsupportedCelery(f"the installed Celery {celery.__version__} lacks {', '.join(missing)}: reinstall it")
 
 
 def exception_of(info: ExceptionInfo) -> BaseException:

@@ -50,6 +50,7 @@ class CommandRequest(Request):
     is_ended = False
     """True once the outcome is passed to the publisher. Later outcomes are ignored."""
     is_returned = False
+    """True once a cold shutdown has killed its child. The command is left to another worker."""
     _is_rejected = False
     _has_stored_success = False
 

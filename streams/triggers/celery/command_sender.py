@@ -106,7 +106,7 @@ class CommandSender:
     def _refused_for_good(self, command: RunTask, error: Exception) -> Exception | None:
         """Returns the error if the broker has refused the command often enough while it accepted others.
 
-        Only the first refusal after an accepted command counts, so that an outage condemns no command.
+        Only the first refusal after an accepted command counts, so that no command fails because of an outage.
         """
         if self._is_accepting:
             self._refusals[command.id] = self._refusals.get(command.id, 0) + 1

@@ -80,7 +80,9 @@ class CommandSource:
 
     def join_group(self) -> None:
         """Joins the group. Partitions are assigned and revoked inside `poll`."""
-        self._consumer.subscribe([self._topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+        self._consumer.subscribe(
+            [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
 
     @property
     def unfinished_count(self) -> int:
@@ -136,16 +138,16 @@ class CommandSource:
         The first commands of an assignment mark the partition as held, so that a loss of this worker is noticed. After
         a loss, every batch is committed, so that a task that kills its worker again is recognised.
         """
-        risky = {delivery.partition for delivery in deliveries if self._needs_mark(delivery)}
-        if not risky:
+        unmarked = {delivery.partition for delivery in deliveries if self._needs_mark(delivery)}
+        if not unmarked:
             return True
         done = self.commit(wait=True)
-        self._marked |= risky if done else set()
+        self._marked |= unmarked if done else set()
         return done
 
     def _needs_mark(self, delivery: Delivery) -> bool:
-        uncovered = delivery.partition not in self._marked
-        return self.owns(delivery) and (uncovered or delivery.ledger.after_loss or delivery.is_suspect)
+        is_unmarked = delivery.partition not in self._marked
+        return self.owns(delivery) and (is_unmarked or delivery.ledger.after_loss or delivery.is_suspect)
 
     def commit(self, *, wait: bool = False, handover: bool = False, only: Collection[int] | None = None) -> bool:
         """Commits the ledgers that changed. Returns False if that failed; the next commit includes them."""
@@ -202,7 +204,7 @@ class CommandSource:
         self._bytes[partition] += size
         return Delivery(ledger, message, partition, offset, size)
 
-    def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         positions = starting_positions(consumer, partitions)
         for position in positions:
             self._ledgers[position.partition] = Ledger(position.offset, position.metadata)
@@ -210,13 +212,13 @@ class CommandSource:
         consumer.incremental_assign([TopicPartition(tp.topic, tp.partition, tp.offset) for tp in positions])
         self._paused = None
 
-    def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._before_handover()
         self.commit(wait=True, handover=True, only={tp.partition for tp in partitions})
-        self._lost(consumer, partitions)
+        self._on_lost(consumer, partitions)
         consumer.incremental_unassign(partitions)
 
-    def _lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+    def _on_lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         for tp in partitions:
             self._ledgers.pop(tp.partition, None)
             self._bytes.pop(tp.partition, None)

@@ -94,7 +94,7 @@ class Dispatcher:
         try:
             while not stopping.is_set():
                 for dispatcher in self._dispatchers:
-                    dispatcher.run_turn(stopping)
+                    dispatcher.run_cycle(stopping)
         finally:
             for dispatcher in self._dispatchers:
                 dispatcher.source.close()
@@ -140,7 +140,7 @@ class _QueueDispatcher:
         """Number of commands that are fetched and not dispatched."""
         return len(self._backlog)
 
-    def run_turn(self, stopping: threading.Event) -> None:
+    def run_cycle(self, stopping: threading.Event) -> None:
         """Takes commands, dispatches them and commits. Blocks for a poll, and while the app's broker accepts them."""
         self.source.set_paused(len(self._backlog) >= self._prefetch or self.source.unfinished_bytes >= self._max_bytes)
         for delivery in self.source.poll(self._poll_s):
@@ -170,7 +170,7 @@ class _QueueDispatcher:
         return False
 
     def _dispatch(self, delivery: Delivery, command: RunTask | CancelTask) -> None:
-        """Sends the oldest command. One that the broker does not accept goes behind the others and blocks none."""
+        """Sends the oldest command. One that the broker refuses is tried again after the others."""
         if self.source.owns(delivery):
             error = self._send(delivery, command)
             if error is not None:

@@ -31,8 +31,11 @@ class GapProofs:
         self._gap_reader = BackgroundGapReader(lambda: gap_reader_options(settings), topic)
         self._topic = topic
         self._asked: dict[int, Ledger] = {}
-        self._behind: dict[int, int] = {}
+        """The ledgers at the start of the last proof, by partition."""
+        self._reading_again: dict[int, int] = {}
+        """Partition that is read again -> offset to reach before its gaps are examined."""
         self._refuted: defaultdict[int, int] = defaultdict(int)
+        """Number of times in a row that a partition is read again."""
         self._unproven = UnprovenGaps()
 
     @property
@@ -55,8 +58,8 @@ class GapProofs:
         refuted = [each.gap for each in examined if each.state is GapState.SKIPPED]
         offsets = {gap.partition: gap.first_missing for gap in sorted(refuted, reverse=True)}
         for partition, offset in offsets.items():
-            self._count(partition, offset)
-            self._behind[partition] = max(gap.next_seen for gap in refuted if gap.partition == partition)
+            self._count_refutation(partition, offset)
+            self._reading_again[partition] = max(gap.next_seen for gap in refuted if gap.partition == partition)
         for partition in {each.gap.partition for each in examined} - offsets.keys():
             self._refuted.pop(partition, None)
         if not was_busy:
@@ -70,12 +73,12 @@ class GapProofs:
     def pass_end(self, partition: int, position: int) -> None:
         """Accepts the position that the consumer has reached."""
         self._unproven.record_delivery(partition)
-        if position >= self._behind.get(partition, position + 1):
-            del self._behind[partition]
+        if position >= self._reading_again.get(partition, position + 1):
+            del self._reading_again[partition]
 
     def forget(self, partition: int) -> None:
         """Removes a partition that was revoked."""
-        self._behind.pop(partition, None)
+        self._reading_again.pop(partition, None)
         self._refuted.pop(partition, None)
         self._unproven.forget(partition)
 
@@ -109,7 +112,7 @@ class GapProofs:
             if self._unproven.is_hopeless(partition, now):
                 raise GapUnproven(describe_unproven(self._topic, each))
 
-    def _count(self, partition: int, offset: int) -> None:
+    def _count_refutation(self, partition: int, offset: int) -> None:
         self._refuted[partition] += 1
         if self._refuted[partition] > _MAX_REFUTATIONS:
             raise RecordsSkipped(describe_skipped(self._topic, partition, offset))
@@ -119,7 +122,7 @@ class GapProofs:
         gaps = [
             Gap(partition, *gap, ledger.ends_at_command(gap))
             for partition, ledger in ledgers.items()
-            if partition not in self._behind and self._unproven.may_examine(partition, now)
+            if partition not in self._reading_again and self._unproven.may_examine(partition, now)
             for gap in ledger.gaps
         ]
         if gaps:

@@ -76,7 +76,7 @@ def install(
 
 
 def _add_command_step(app: Any, publisher: ResultPublisher, queues: Sequence[str]) -> None:
-    """Adds the step of a class of its own.
+    """Adds a step whose class belongs to this app alone.
 
     Celery creates the step from its class, without arguments of ours, so a subclass carries the publisher. An attribute
     of CommandStep itself would be shared by all apps of the process.
@@ -121,5 +121,8 @@ def _install_once(settings: Settings | None, manager: str | None) -> Installatio
         _installed.append(Installation(settings, publisher, manager or _DEFAULT_MANAGER))
     first = _installed[0]
     if (settings or first.settings, manager or first.manager) != (first.settings, first.manager):
-        raise CallError("install() was already called in this process with other settings")
+        raise CallError(
+            "install() was already called in this process with other settings or another manager: pass the same ones to"
+            " every call"
+        )
     return first

@@ -46,15 +46,24 @@ class Ledger:
         """Continues from what the last holder committed. Metadata that is not ours is ignored."""
         saved = _decode(metadata)
         self._todo = [(committed + start, committed + start + length) for start, length in saved.todo]
+        """What the last holder had not finished before `_known`."""
         self._known = committed + saved.high
+        """Offset up to which the last holder knew what was finished."""
         self._runs = {committed + offset: count for offset, count in saved.runs.items()}
+        """Counted runs of earlier holders, by offset, of commands that were not delivered to this one yet."""
         self._since: dict[int, int] = {}
+        """Where the markers before each pending command begin, by its offset."""
         self._delivered = committed
+        """Offset after the last delivered command."""
         self._counted_now: set[int] = set()
+        """Offsets of the pending commands with a run that this holder has counted."""
         self._suspects: set[int] = set()
         self._next = committed
+        """Offset that must come next."""
         self._moved = False
+        """True once a command was delivered or a position was reached."""
         self._unread: dict[Range, bool] = {}
+        """Unproved gap -> whether a command was delivered right after it."""
         self.after_loss = saved.open
         """True if the last holder vanished without a handover."""
         self.pending: dict[int, int] = {}
@@ -163,8 +172,8 @@ class Ledger:
         return Checkpoint(base, json.dumps(metadata, separators=(",", ":")))
 
     def _is_todo(self, offset: int) -> bool:
-        place = bisect_right(self._todo, offset, key=itemgetter(0)) - 1
-        return place >= 0 and offset < self._todo[place][1]
+        index = bisect_right(self._todo, offset, key=itemgetter(0)) - 1
+        return index >= 0 and offset < self._todo[index][1]
 
     def _unfinished(self) -> Iterator[Range]:
         """Yields delivered commands and gaps, then what an earlier holder left and Kafka has not delivered again yet.

@@ -103,7 +103,7 @@ class Reader(threading.Thread):
         self._stopping.set()
 
     def run(self) -> None:
-        """Runs in the thread until `stop` is called. An exception stops the Celery worker through `on_death`."""
+        """Runs in the thread until `request_stop`. An exception stops the Celery worker through `on_death`."""
         try:
             self._run_loop()
         except AccessDenied as error:
@@ -117,7 +117,7 @@ class Reader(threading.Thread):
 
     def _run_loop(self) -> None:
         if self._settings.is_secured:
-            check_permissions(self._only_queue(), Process.CELERY)
+            check_permissions(self._settings_of_queue(), Process.CELERY)
         self._source.join_group()
         committed_at = 0.0
         while not self._stopping.is_set():
@@ -130,7 +130,7 @@ class Reader(threading.Thread):
                 self._source.commit()
                 committed_at = time.monotonic()
 
-    def _only_queue(self) -> Settings:
+    def _settings_of_queue(self) -> Settings:
         """Returns the settings of a Celery worker that takes commands of this queue only."""
         return msgspec.structs.replace(self._settings, queues=queue_title(self.queue))
 

@@ -63,14 +63,14 @@ class ResultSignals:
             return
         raised = raised_exception(exception)
         record_failure(task_id, raised)
-        self._reports.report_failure(sender.request, task_id, raised, _text(einfo))
+        self._reports.report_failure(sender.request, task_id, raised, _traceback_text(einfo))
 
     def _on_internal_error(self, sender: Any, task_id: str, exception: Exception, **options: Any) -> None:
         request = options.get("request") or sender.request  # the tracer has removed the latter already
         self._reports.report_failure(request, task_id, exception)
 
     def _on_retry(self, sender: Any, request: Any, reason: Any, **_: object) -> None:
-        """Reports a retry that the engine carries out, and notes one that the application's broker has."""
+        """Reports a retry that the engine carries out, and stores one that the application's broker has as metadata."""
         name = command_of(request, request.id)
         if name is None or not isinstance(reason, Retry):
             return
@@ -112,6 +112,6 @@ def _reason(ended: Ignore | Reject) -> BaseException:
     return reason if isinstance(reason, BaseException) else ended
 
 
-def _text(einfo: Any) -> str | None:
+def _traceback_text(einfo: Any) -> str | None:
     text = getattr(einfo, "traceback", None)
     return text if isinstance(text, str) and text else None

@@ -87,7 +87,7 @@ class BulkRecovery(Recovery):
     def _epochs_to_restore(self) -> dict[int, int]:
         """Returns the partitions that are not restored and whose files are open, each with its epoch.
 
-        While one recovery runs, Faust may open files for the next rebalance. Their recovery is the next one's task.
+        While one recovery runs, Faust may open files for the next rebalance. Those files are left to the next recovery.
         """
         assigned = self.ownership.epochs_to_restore()
         return {p: epoch for p, epoch in self._opened.items() if assigned.get(p) == epoch}
