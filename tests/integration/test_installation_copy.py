@@ -22,7 +22,7 @@ from triggers.client.session_events import SessionEvents
 from triggers.codec import decode_command
 from triggers.kafka.group_offsets import members_of_groups, write_group_offsets
 from triggers.kafka.topics import check_topics
-from triggers.recovery.installation_checks import read_marks
+from triggers.recovery.installation_checks import read_bounds
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -162,7 +162,7 @@ def test_workers_refuse_a_mirror_whatever_offsets_their_group_has_there(mirrored
     names = Topology(mirrored.namespace)
 
     without = start_in_vain(mirrored)
-    ends = {partition: end for partition, (_, end) in read_marks(mirrored, names.events).items()}
+    ends = {partition: end for partition, (_, end) in read_bounds(mirrored, names.events).items()}
     write_group_offsets(mirrored, names.agents, names.events, {p: end // 2 for p, end in ends.items()})
     translated = start_in_vain(mirrored)
 

@@ -25,7 +25,7 @@ from triggers.client.session_reader import SessionReader
 from triggers.codec import decode_command
 from triggers.core.events import Event, TriggerFired
 from triggers.settings import Settings
-from triggers.storages.migration import Migration, Result
+from triggers.storages.migration import Migration, MoveResult
 from triggers.topology import Topology
 
 pytestmark = pytest.mark.broker
@@ -169,5 +169,5 @@ def test_a_moved_session_that_differs_in_the_stream_is_reported(settings: Settin
 
         moved = migration.move("q-1", dry_run=False)
 
-    assert moved.result == Result.DIFFERS
+    assert moved.result == MoveResult.DIFFERS
     assert moved.detail == ("moved, but its tasks, instances, latest_kwargs, unresolved_instances differ in the stream")

@@ -4,5 +4,5 @@ from __future__ import annotations
 
 
 def encodable(text: str) -> str:
-    """Returns the text with the characters escaped that UTF-8 cannot encode, which are lone surrogates."""
+    """Returns the text with its lone surrogates escaped, because UTF-8 cannot encode them."""
     return text.encode(errors="backslashreplace").decode()

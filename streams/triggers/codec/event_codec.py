@@ -96,10 +96,10 @@ class EventDecoder:
 
 
 def encode_event(event: Event, source: str = "") -> bytes:
-    """Encodes an event in Avro single-object encoding, without its position. `source` names the producer if the event
-    does not.
+    """Encodes an event in Avro single-object encoding, without its position.
 
-    Raises CallError if a value does not fit its field, such as text that is not Unicode.
+    `source` names the producer if the event does not. Raises CallError if a value does not fit its
+    field, such as text that is not Unicode.
     """
     fields = (_NAMES[type(event)], msgspec.structs.asdict(event))
     common = {"id": event.id or "", "time": event.time, "source": event.source or source, "rules": event.rules or ""}

@@ -46,7 +46,7 @@ def decode_line(line: bytes, position: int) -> tuple[str, Event]:
 
 
 def encode_line(session: str, event: Event) -> bytes:
-    """Encodes an event as a line without its line end. Payloads stay verbatim; default values are left out."""
+    """Encodes an event as a line without its line end. Payloads stay verbatim; default values are omitted."""
     return _one_line(msgspec.json.encode({"session": session} | event_members(event)))
 
 

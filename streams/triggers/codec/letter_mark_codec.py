@@ -17,7 +17,7 @@ class LetterAction(StrEnum):
 
 
 class LetterMark(Struct, frozen=True, kw_only=True):
-    """A mark. It is on the partition of its dead letter, behind it, and is written in JSON."""
+    """A mark, in JSON. It is on the partition of its dead letter, at a later offset."""
 
     partition: int
     offset: int
@@ -26,7 +26,7 @@ class LetterMark(Struct, frozen=True, kw_only=True):
     actor: str | None = None
     """Who did it."""
     job: str | None = None
-    """Id of the job by which it was done, or None if it was done alone."""
+    """Id of the job by which it was done, or None if it was done for this letter alone."""
     time: int = 0
     """When it was done, in milliseconds since 1970-01-01 UTC: the timestamp of the mark's record."""
 

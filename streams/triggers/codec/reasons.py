@@ -6,8 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 FORWARDED_TOO_OFTEN: Final = "forwarded too often"
-"""Reason of a dead letter that is not about the event at its coordinates, which was applied, but about what it would
-have forwarded."""
+"""Reason of a dead letter for a `$forward` that was not published. The event at its coordinates was applied."""
 
 
 class Reason(StrEnum):

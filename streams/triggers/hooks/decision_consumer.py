@@ -52,7 +52,7 @@ class DecisionConsumer:
     A decision is done when `handle` has returned. Offsets are committed once a second, so after a crash `handle` may be
     called again for the decisions of the last second. If it raises, it is called again, with growing pauses, while the
     other decisions of the partition wait; after `hook_attempts` times, the decision becomes a dead letter. `TryAgain`
-    (a worker or a broker is away) is not counted. A call may take up to 15 minutes.
+    (a worker or a broker is unavailable) is not counted. A call may take up to 15 minutes.
     """
 
     def __init__(
@@ -182,9 +182,9 @@ class DecisionConsumer:
 
         Publishes a dead letter if the decision cannot be decoded, or if `handle` raised too often.
         """
-        place = {"partition": message.partition(), "offset": message.offset()}
+        coordinates = {"partition": message.partition(), "offset": message.offset()}
         session = (message.key() or b"").decode(errors="replace")
-        with structlog.contextvars.bound_contextvars(session=session, **place):  # for the lines of the hooks, too
+        with structlog.contextvars.bound_contextvars(session=session, **coordinates):  # for the lines of the hooks, too
             return self._call_handle(message, failures)
 
     def _call_handle(self, message: Message, failures: int) -> bool:

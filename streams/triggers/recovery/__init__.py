@@ -1,1 +1,1 @@
-"""Rebuilds an installation from its events: its changelog, or all of it under another name, number or cluster."""
+"""Rebuilds an installation from its events: its changelog, or a whole copy on other partitions or another cluster."""

@@ -26,7 +26,7 @@ from triggers.recovery.changelog_difference import find_differences
 from triggers.recovery.changelog_rows import read_changelog
 from triggers.recovery.fold_files import folded_partitions, temporary_rows
 from triggers.recovery.folded_partition import FoldedPartition, stored_rows
-from triggers.recovery.installation_checks import check_nobody_works, partitions_of, read_marks
+from triggers.recovery.installation_checks import check_nobody_works, partitions_of, read_bounds
 from triggers.recovery.refused_events import RefusedEvents
 from triggers.settings import Settings
 from triggers.topology import Topology, partition_of
@@ -67,34 +67,34 @@ def rebuild_changelog(
 ) -> list[PartitionRebuilt]:
     """Makes the changelog equal to the fold of the events that the workers had applied. No worker may run.
 
-    `on_done` is called after each partition, and `on_progress` now and then with the number of offsets that are done
-    and of all. Blocks for some 0.05 ms per event. Repeating it after an interruption is
-    harmless. Raises CallError if workers run, if events are missing, or if the group has no offset for a partition.
+    `on_done` is called after each partition, and `on_progress` now and then with the number of offsets that are done,
+    and that of all offsets. Blocks for some 0.05 ms per event. Repeating it after an interruption is harmless.
+    Raises CallError if workers run, if events are missing, or if the group has no offset for a partition.
     """
     names = Topology(settings.namespace)
     check_nobody_works(settings, executors=False)
-    marks = read_marks(settings, names.events)
-    if (rows := len(partitions_of(settings, names.changelog))) != len(marks):
+    bounds = read_bounds(settings, names.events)
+    if (rows := len(partitions_of(settings, names.changelog))) != len(bounds):
         raise CallError(
-            f"{names.changelog} has {rows} partitions and {names.events} has {len(marks)}: delete the changelog, and"
+            f"{names.changelog} has {rows} partitions and {names.events} has {len(bounds)}: delete the changelog, and"
             " create it again with `triggers topics create` and the right TRIGGERS_PARTITIONS"
         )
-    committed = read_group_offsets(settings, names.agents, names.events, marks)
-    for partition, (first, end) in marks.items():
+    committed = read_group_offsets(settings, names.agents, names.events, bounds)
+    for partition, (first, end) in bounds.items():
         _check_range(names, partition, (first, end), committed.get(partition), options)
-    total = sum(max(committed.get(partition, first) - first, 0) for partition, (first, _) in marks.items())
-    rebuild = _Rebuild(settings, options, len(marks), lambda done: on_progress(done, total))
+    total = sum(max(committed.get(partition, first) - first, 0) for partition, (first, _) in bounds.items())
+    rebuild = _Rebuild(settings, options, len(bounds), lambda done: on_progress(done, total))
     done = []
-    for partition, (first, _) in marks.items():
+    for partition, (first, _) in bounds.items():
         done.append(rebuild.run(partition, first, committed.get(partition, first)))
         on_done(done[-1])
     return done
 
 
 def _check_range(
-    names: Topology, partition: int, marks: tuple[int, int], committed: int | None, options: RebuildOptions
+    names: Topology, partition: int, bounds: tuple[int, int], committed: int | None, options: RebuildOptions
 ) -> None:
-    first, end = marks
+    first, end = bounds
     where = f"{names.events}/{partition}"
     if committed is None and end > first:
         raise CallError(

@@ -33,7 +33,7 @@ from triggers.topology import Topology, partition_of
 NO_OFFSET: Final = -1
 """Offset in the dead letter of an event that is not in the copied log."""
 _OWN_PREFIX: Final = "triggers-"
-"""How the names of our headers begin. Others may describe the encoding of the value, which a changed event has not."""
+"""How the names of our headers begin. Others may describe the encoding of the value, which changes with the event."""
 
 
 class EventCopier:
@@ -88,7 +88,7 @@ class EventCopier:
         if not key or self._refused.take(record):
             self.left_out += 1
         elif is_misplaced(record, key, self._source_partitions):
-            self._note_misplaced(message)
+            self._record_misplaced(message)
         else:
             self._apply(record, key)
 
@@ -112,11 +112,11 @@ class EventCopier:
     def _partition_of(self, key: bytes | None) -> int:
         return partition_of(key or b"", len(self._folded))
 
-    def _note_misplaced(self, message: Message) -> None:
+    def _record_misplaced(self, message: Message) -> None:
         content = message.partition() or 0, message.key(), message.value()
         self._misplaced.setdefault(content, []).append(message)
 
-    def _note_forwarded(self, record: Record, headers: Sequence[Header]) -> None:
+    def _record_forwarded(self, record: Record, headers: Sequence[Header]) -> None:
         for name, value in headers:
             if name == FORWARDED and value is not None and value.isdigit():
                 self._arrived[int(value), record.key(), record.value()] += 1
@@ -140,7 +140,7 @@ class EventCopier:
             self._refuse(record, type(error).__name__, str(error))
             return
         if headers:
-            self._note_forwarded(record, headers)
+            self._record_forwarded(record, headers)
         if moved is not event:
             value = _encode_again(moved)
             headers = [(name, text) for name, text in headers or () if name.startswith(_OWN_PREFIX)]
@@ -155,7 +155,7 @@ class EventCopier:
         if decision.outcome is Outcome.DELETED and session.header.deleted:
             offset = None if self._is_mirror else or_minus_one(record.offset())
             if session.header.tail == [event.position]:
-                self._attempts.note_deletion(session.uid, offset)
+                self._attempts.record_deletion(session.uid, offset)
         self.unfinished.follow(session.uid, event, decision)
         if decision.forwards:
             self._forwards.demand(session.uid, record, decision.forwards)
@@ -164,8 +164,7 @@ class EventCopier:
         """Makes a dead letter of an event that no worker had applied yet."""
         self.refused += 1
         letter = letter_of(record, reason, detail)
-        place = {"topic": self._names.events, "offset": NO_OFFSET}
-        value = encode_dead_letter(replace(letter, **place))
+        value = encode_dead_letter(replace(letter, topic=self._names.events, offset=NO_OFFSET))
         self._sender.send(BulkRecord(self._names.dead_letters, 0, record.key(), value))
 
     def _send(

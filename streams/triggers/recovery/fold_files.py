@@ -12,7 +12,7 @@ from triggers.recovery.folded_partition import FoldedPartition
 from triggers.table.partition_rows import PartitionRows
 
 _NO_TOPIC = "fold"
-"""Stands in the files for the id of a changelog, which they have none of."""
+"""Stands where the files of a worker have the id of their changelog."""
 
 _CACHED_SESSIONS = 20_000
 """Number of decoded sessions in memory, for all partitions together. They take some 5 KB each."""

@@ -25,7 +25,7 @@ class FoldedPartition:
     """The rows to which the events of a partition lead: those that its workers have written, byte for byte."""
 
     def __init__(self, rows: PartitionRows, plans: Plans, cached_sessions: int = 0) -> None:
-        """`rows` are empty and belong to this object only. So many decoded sessions are kept in memory."""
+        """`rows` are empty and belong to this object only. `cached_sessions` decoded sessions are kept in memory."""
         self._file = rows
         self._plans = plans
         self._cached_sessions = cached_sessions

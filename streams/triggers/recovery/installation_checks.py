@@ -29,17 +29,17 @@ def check_nobody_works(settings: Settings, *, executors: bool) -> None:
         )
 
 
-def read_marks(settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
+def read_bounds(settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
     """Returns the first offset and the end of each partition. Blocks. Raises CallError for an open transaction."""
     partitions = partitions_of(settings, topic)
-    marks = watermarks(settings, topic, partitions)
+    bounds = watermarks(settings, topic, partitions)
     ends = watermarks(settings, topic, partitions, undecided=True)
-    if undecided := [partition for partition in partitions if marks[partition] != ends[partition]]:
+    if undecided := [partition for partition in partitions if bounds[partition] != ends[partition]]:
         raise CallError(
             f"{topic} has an open transaction on partition {undecided[0]}, so it cannot be read to its end: start the"
             f" worker that was killed and stop it, or wait for {settings.transaction_timeout_s:g} s"
         )
-    return marks
+    return bounds
 
 
 def partitions_of(settings: Settings, topic: str) -> list[int]:

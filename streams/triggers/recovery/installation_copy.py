@@ -66,9 +66,9 @@ class InstallationCopy:
         self._sender = BulkSender(target)
 
     def run(self, on_progress: Callable[[int, int], None]) -> Copied:
-        """Copies everything. Blocks for some 0.1 ms per event. `on_progress` is called with the number of events that
-        are copied, and with the number of offsets of the log.
+        """Copies everything. Blocks for some 0.1 ms per event.
 
+        `on_progress` is called with the number of events that are copied, and that of all offsets of the log.
         Raises CallError if something runs, if the new topics exist already, or if the source changes meanwhile.
         """
         started = time.monotonic()

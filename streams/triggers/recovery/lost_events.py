@@ -20,7 +20,7 @@ from triggers.kafka.offset_reservation import remove_records, reserve_offsets
 from triggers.kafka.range_reads import watermarks
 from triggers.recovery.changelog_rows import read_changelog
 from triggers.recovery.fold_files import temporary_rows
-from triggers.recovery.installation_checks import check_nobody_works, partitions_of, read_marks
+from triggers.recovery.installation_checks import check_nobody_works, partitions_of, read_bounds
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -38,32 +38,32 @@ class Reserved(Struct, frozen=True, kw_only=True):
 
 
 def reserve_lost_offsets(settings: Settings) -> list[Reserved]:
-    """Lets the empty events topic continue behind the lost events, and the workers' group with it. Blocks.
+    """Lets the empty events topic continue after the lost events, and the workers' group with it. Blocks.
 
     No worker may run, and nothing may be fired meanwhile. Raises CallError if the topic has events.
     """
     names = Topology(settings.namespace)
     check_nobody_works(settings, executors=False)
-    marks = read_marks(settings, names.events)
-    if used := [partition for partition, (_, end) in marks.items() if end > 0]:
+    bounds = read_bounds(settings, names.events)
+    if used := [partition for partition, (_, end) in bounds.items() if end > 0]:
         raise CallError(
             f"{names.events}/{used[0]} has events already: stop everything that fires triggers, save them with"
             " `triggers export`, delete the topic, create it again with `triggers topics create`, repeat the command,"
             " and fire them with `triggers fire --from`"
         )
-    if len(partitions_of(settings, names.changelog)) != len(marks):
+    if len(partitions_of(settings, names.changelog)) != len(bounds):
         raise CallError(f"{names.events} must have as many partitions as {names.changelog}: create it again")
-    reserved = [_find_end(settings, names, partition) for partition in marks]
+    reserved = [_find_end(settings, names, partition) for partition in bounds]
     for each in reserved:
         reserve_offsets(settings, names.reservation, names.events, each.partition, each.first)
-    ends = {partition: end for partition, (_, end) in watermarks(settings, names.events, list(marks)).items()}
+    ends = {partition: end for partition, (_, end) in watermarks(settings, names.events, list(bounds)).items()}
     remove_records(settings, names.events, ends)
     write_group_offsets(settings, names.agents, names.events, ends)
     return [Reserved(partition=each.partition, sessions=each.sessions, first=ends[each.partition]) for each in reserved]
 
 
 def _find_end(settings: Settings, names: Topology, partition: int) -> Reserved:
-    """Returns the offset behind the last event that a session of the partition knows."""
+    """Returns an offset that is larger than that of any event that a session of the partition knows."""
     with temporary_rows("stored") as rows:
         read_changelog(settings, names, partition, rows)
         plans = Plans()

@@ -1,4 +1,4 @@
-"""Forwarded events of a log whose offsets change, because their ids contain the offset of the event behind them."""
+"""The events that `$forward` fired, in a copied log. Their ids contain offsets of their causes, which change there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAX_ID = 1024
 
 
 class _Forward(NamedTuple):
-    """What makes a forward in the log and one that the rules demand the same."""
+    """The fields by which a `$forward` in the log is matched with one that the rules demand."""
 
     origin: str
     number: int
@@ -30,7 +30,7 @@ class _Forward(NamedTuple):
 
 
 class MovedForwards:
-    """Matches the forwards that a fold demands with those that the log has, and gives the latter new ids.
+    """Matches the `$forward`s that a fold demands with those that the log has, and gives the latter new ids.
 
     With its old id, a forwarded event could later be taken for the duplicate of another one, whose id contains the same
     number as an offset of the new log.
@@ -43,7 +43,7 @@ class MovedForwards:
         self._arrived: Counter[_Forward] = Counter()
 
     def rename(self, uid: str, event: Event) -> Event:
-        """Returns a forwarded event with a new id, and any other event as it is. Raises CallError for a long id."""
+        """Returns the event; one that `$forward` fired gets a new id. Raises CallError for a long id."""
         parsed = _parse(event)
         if parsed is None or event.id is None:
             return event
@@ -60,7 +60,7 @@ class MovedForwards:
         return replace(event, id=self._prefix + original)
 
     def demand(self, uid: str, record: Record, forwards: Sequence[ForwardTrigger]) -> None:
-        """Adds what the rules of a session forward because of a record."""
+        """Adds what the rules of a session `$forward` because of a record."""
         count = count_forwards(record) + 1
         if count > MAX_FORWARDS:  # the workers made dead letters of them
             return
@@ -72,12 +72,12 @@ class MovedForwards:
                 self._demanded[forward].append((each, count))
 
     def missing(self) -> list[tuple[ForwardTrigger, int]]:
-        """Returns the forwards that the log does not have, each with the number of forwards that led to it."""
+        """Returns the `$forward`s that the log does not have, each with the number of `$forward`s that led to it."""
         return [pair for pairs in self._demanded.values() for pair in pairs]
 
 
 def _parse(event: Event) -> tuple[str, tuple[str, int], TriggerFired] | None:
-    """Returns the original id of a forwarded event, who forwarded it, and the event; or None."""
+    """Returns the original id of an event that `$forward` fired, who fired it, and the event; or None."""
     if not isinstance(event, TriggerFired) or event.id is None:
         return None
     original = event.id.split(":", 2)[-1] if event.id.startswith(_MOVED) else event.id

@@ -1,4 +1,4 @@
-"""Where a log has its published rules: barriers that must keep their place among the events of all partitions.
+"""Where a log has its published rules: barriers that must keep their position among the events of all partitions.
 
 Every partition has the same versions in the same order. So a log is a sequence of segments: events, then a version on
 all partitions, then events, and so on. Whoever writes the events of a segment to any partitions, and then the version
@@ -43,45 +43,45 @@ class Segment:
 
 
 def cut_into_segments(
-    marks: Mapping[int, tuple[int, int]],
+    bounds: Mapping[int, tuple[int, int]],
     copies: Mapping[int, Sequence[PublishedCopy]],
     published: Sequence[PublishedCopy],
 ) -> Iterator[Segment]:
     """Yields the segments of a log.
 
-    `marks` has the first offset and the end of each partition, `copies` the versions on each partition in their order,
+    `bounds` has the first offset and the end of each partition, `copies` the versions on each partition in their order,
     and `published` all versions in the order of their publication. Versions that retention has removed from a partition
     come before its first event, and those that a mirror has not copied yet come after its last one.
 
     Raises CallError if a partition has other versions, or has them in another order.
     """
     order = [each.version for each in published]
-    places = {partition: _places(partition, order, copies.get(partition, ())) for partition in marks}
-    starts = {partition: first for partition, (first, _) in marks.items()}
+    offsets = {partition: _copy_offsets(partition, order, copies.get(partition, ())) for partition in bounds}
+    starts = {partition: first for partition, (first, _) in bounds.items()}
     for number, copy in enumerate(published):
-        ends = {p: _end(places[p], number, starts[p], marks[p][1]) for p in marks}
+        ends = {p: _end(offsets[p], number, starts[p], bounds[p][1]) for p in bounds}
         yield Segment(starts, ends, copy)
-        starts = {p: ends[p] + (number in places[p]) for p in marks}
-    yield Segment(starts, {p: end for p, (_, end) in marks.items()}, None)
+        starts = {p: ends[p] + (number in offsets[p]) for p in bounds}
+    yield Segment(starts, {p: end for p, (_, end) in bounds.items()}, None)
 
 
-def _places(partition: int, order: Sequence[Version], copies: Iterable[PublishedCopy]) -> dict[int, int]:
+def _copy_offsets(partition: int, order: Sequence[Version], copies: Iterable[PublishedCopy]) -> dict[int, int]:
     """Returns the offsets of a partition's copies by the number of the version in the order of publication."""
-    places: dict[int, int] = {}
+    offsets: dict[int, int] = {}
     for copy in copies:
         number = order.index(copy.version) if copy.version in order else -1
-        if number < 0 or (places and number != max(places) + 1):
+        if number < 0 or (offsets and number != max(offsets) + 1):
             name, version = copy.version
             raise CallError(
                 f"partition {partition} has version {version} of the rules {name!r} at offset {copy.message.offset()},"
                 " which is not its place in the topic of the rules: if the log was mirrored, mirror that topic, too"
             )
-        places[number] = copy.message.offset() or 0
-    return places
+        offsets[number] = copy.message.offset() or 0
+    return offsets
 
 
-def _end(places: Mapping[int, int], number: int, start: int, end: int) -> int:
+def _end(offsets: Mapping[int, int], number: int, start: int, end: int) -> int:
     """Returns where the segment before a version ends on a partition that may lack the version."""
-    if number in places:
-        return places[number]
-    return end if places and number > max(places) else start
+    if number in offsets:
+        return offsets[number]
+    return end if offsets and number > max(offsets) else start

@@ -29,7 +29,7 @@ class RefusedEvents:
             )
         refused = [each for each in about if each.reason != FORWARDED_TOO_OFTEN]
         self._is_mirror = is_mirror
-        self._places = {(each.partition, each.offset): each for each in refused}
+        self._by_coordinates = {(each.partition, each.offset): each for each in refused}
         self._contents = Counter((each.partition, each.key, each.value) for each in refused)
 
     def take(self, record: Record) -> bool:
@@ -43,7 +43,7 @@ class RefusedEvents:
             is_refused = self._contents[content] > 0
             self._contents[content] -= is_refused
             return is_refused
-        letter = self._places.get((partition, or_minus_one(record.offset())))
+        letter = self._by_coordinates.get((partition, or_minus_one(record.offset())))
         if letter is not None and not letter.missing and (letter.key, letter.value) != (record.key(), record.value()):
             raise CallError(
                 f"{record.topic()} {partition}/{record.offset()} is not the record of the dead letter with these"

@@ -28,7 +28,7 @@ class RenumberedAttempts:
     def __init__(self) -> None:
         self._originals: dict[str, int] = {}
 
-    def note_deletion(self, uid: str, original_offset: int | None) -> None:
+    def record_deletion(self, uid: str, original_offset: int | None) -> None:
         """Records the offset of a session's deletion in the original log, or None if it is not known."""
         if original_offset is None:
             self._originals.pop(uid, None)

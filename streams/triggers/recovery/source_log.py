@@ -17,7 +17,7 @@ from triggers.kafka.connection import admin_client, unavailable
 from triggers.kafka.range_reads import partition_starts, read_range
 from triggers.kafka.records import Record, headers_of
 from triggers.kafka.topics import partition_count
-from triggers.recovery.installation_checks import read_marks
+from triggers.recovery.installation_checks import read_bounds
 from triggers.recovery.published_copies import PublishedCopy, cut_into_segments
 from triggers.settings import Settings
 from triggers.topology import Topology
@@ -33,18 +33,18 @@ class SourceLog:
         """Raises CallError if a transaction is open, so that the log cannot be read to its end."""
         self._settings = settings
         self._names = Topology(settings.namespace)
-        self._marks = read_marks(settings, self._names.events)
+        self._bounds = read_bounds(settings, self._names.events)
         self.decoder = event_decoder(settings)
 
     @property
     def partitions(self) -> int:
         """The number of its partitions."""
-        return len(self._marks)
+        return len(self._bounds)
 
     @property
     def size(self) -> int:
         """The number of its offsets, transaction markers included."""
-        return sum(end - first for first, end in self._marks.values())
+        return sum(end - first for first, end in self._bounds.values())
 
     def read(self) -> Iterator[Item]:
         """Yields all events, in the order of each partition, and the versions of rules between them.
@@ -53,15 +53,15 @@ class SourceLog:
         """
         published = self._published()
         copies = self._copies() if published else {}
-        for segment in cut_into_segments(self._marks, copies, published):
+        for segment in cut_into_segments(self._bounds, copies, published):
             yield from read_range(self._settings, self._names.events, segment.starts, ends=segment.ends)
             if segment.publishes is not None:
                 yield segment.publishes
 
     def check_unchanged(self) -> None:
         """Raises CallError if somebody has written to the topic since this object was made."""
-        now = read_marks(self._settings, self._names.events)
-        if grown := [p for p, (_, end) in self._marks.items() if now[p][1] != end]:
+        now = read_bounds(self._settings, self._names.events)
+        if grown := [p for p, (_, end) in self._bounds.items() if now[p][1] != end]:
             raise CallError(
                 f"{self._names.events}/{grown[0]} has got new events while it was copied: stop everything that fires"
                 " triggers, delete the topics of the new namespace, and repeat the command"
@@ -81,12 +81,12 @@ class SourceLog:
     def _copies(self) -> dict[int, list[PublishedCopy]]:
         """Returns the first copy of each version on each partition."""
         copies: defaultdict[int, dict[tuple[str, int], PublishedCopy]] = defaultdict(dict)
-        starts = {partition: first for partition, (first, _) in self._marks.items()}
+        starts = {partition: first for partition, (first, _) in self._bounds.items()}
         for message in read_range(self._settings, self._names.events, starts):
             if not message.key() and (event := _rules_of(message)) is not None:
                 copy = PublishedCopy(event, message)
                 copies[message.partition() or 0].setdefault(copy.version, copy)
-        return {partition: list(found.values()) for partition, found in copies.items()}
+        return {partition: list(by_version.values()) for partition, by_version in copies.items()}
 
 
 _DECODER = EventDecoder(NO_LIMIT)

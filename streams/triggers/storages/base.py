@@ -26,7 +26,7 @@ from triggers.core.view import SessionView, view_session
 from triggers.errors import InstanceNotFound, InvalidConfiguration, NotSupported, SessionNotFound
 from triggers.registry import storage_backends, task_runners
 from triggers.storages.contract import Storage
-from triggers.storages.due_timers import Record, Written, timers_except_cooldowns, write_due_events
+from triggers.storages.due_timers import RecordEvent, Written, timers_except_cooldowns, write_due_events
 from triggers.storages.lockable import Lockable
 from triggers.storages.outbox import Outbox, deliver_entries
 from triggers.storages.session_objects import SessionObjects, TaskInstanceCollection
@@ -107,7 +107,7 @@ class BaseStorageBackend(Lockable, Storage):
         return decision
 
     @override
-    def write_due(self, record: Record) -> Written:
+    def write_due(self, record: RecordEvent) -> Written:
         with self.acquire_lock():
             now = self._now()
             written = write_due_events(lambda: self._timers(now), now, record)

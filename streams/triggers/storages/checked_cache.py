@@ -103,9 +103,9 @@ def _django_redis(cache: BaseCache) -> CheckedCache:
     return _Primary(cache) if is_unchanged else _Verified(cache)
 
 
-def _inherits(kind: type, made: str) -> bool:
+def _inherits(kind: type, library_class: str) -> bool:
     """Returns whether the class inherits its reads and writes from the named class. An override may hide errors."""
-    library = next((each for each in kind.__mro__ if f"{each.__module__}.{each.__name__}" == made), None)
+    library = next((each for each in kind.__mro__ if f"{each.__module__}.{each.__name__}" == library_class), None)
     return library is not None and all(getattr(kind, name) is getattr(library, name) for name in _METHODS)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 from triggers.core.decision import Decision
 from triggers.core.events import Event
 from triggers.core.view import SessionView
-from triggers.storages.due_timers import Record, Written
+from triggers.storages.due_timers import RecordEvent, Written
 from triggers.storages.session_objects import TaskInstanceCollection
 from triggers.types import TaskConfig, TaskInstance
 
@@ -85,7 +85,7 @@ class Storage(ABC):
     def deliver(self, run: Callable[[TaskInstance], None]) -> list[str]:
         """Passes every instance in the outbox to `run`. Returns the names of those for which `run` raised."""
 
-    def write_due(self, record: Record) -> Written:  # noqa: ARG002  # for storages that no worker watches
+    def write_due(self, record: RecordEvent) -> Written:  # noqa: ARG002  # for storages that no worker watches
         """Passes the event of each timer that is due to `record`, by due time; returns the events and their decisions.
 
         Does nothing if a worker publishes the timers.

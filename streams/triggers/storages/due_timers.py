@@ -11,14 +11,14 @@ from triggers.core.events import Event, TimerFired
 from triggers.core.state.rows import MemoryRows, due_timers
 from triggers.core.state.session import Session
 
-Record = Callable[[Event], Decision | None]
+RecordEvent = Callable[[Event], Decision | None]
 """Writes an event to the session."""
 Written = list[tuple[Event, Decision]]
 
 _LAST: Final = (1 << 63) - 1
 
 
-def write_due_events(timers: Callable[[], Iterable[SetTimer]], now: int, record: Record) -> Written:
+def write_due_events(timers: Callable[[], Iterable[SetTimer]], now: int, record: RecordEvent) -> Written:
     """Passes the events of the timers that are due at `now` to `record`, by due time, and returns their decisions.
 
     `timers` returns those that are due at `now`; it is called again after every event, because one may stop another.

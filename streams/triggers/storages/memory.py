@@ -25,7 +25,7 @@ from triggers.core.view import SessionView, view_session
 from triggers.errors import LockAcquisitionFailed, SessionNotFound
 from triggers.settings import Settings
 from triggers.storages.base import BaseStorageBackend, Stored
-from triggers.storages.due_timers import Record, Written, next_due, write_due_events
+from triggers.storages.due_timers import RecordEvent, Written, next_due, write_due_events
 from triggers.storages.published_rules import published_rows
 from triggers.storages.view_storage import ViewStorage
 
@@ -35,9 +35,9 @@ def _milliseconds() -> int:
 
 
 class MemoryStorage(ViewStorage):
-    """A storage that applies every event at once and collects the commands. A test writes the results itself, or lets
-    `triggers.testing.LocalSession` run the tasks.
+    """A storage that applies every event at once and collects the commands.
 
+    A test writes the results itself, or lets `triggers.testing.LocalSession` run the tasks.
     Unlike on the stream, `write` raises the errors with which the engine refuses an event: InvalidConfiguration,
     WrongStatus, TaskNotFound, InstanceNotFound.
     """
@@ -73,7 +73,7 @@ class MemoryStorage(ViewStorage):
         return configuration
 
     @override
-    def write_due(self, record: Record) -> Written:
+    def write_due(self, record: RecordEvent) -> Written:
         now = self._now()
         return write_due_events(lambda: due_timers(self._rows, now), now, record)
 

@@ -32,7 +32,7 @@ from triggers.storages.contract import Storage
 _IN_FLIGHT: Final = frozenset({Status.SCHEDULED, Status.RUNNING})
 
 
-class Result(StrEnum):
+class MoveResult(StrEnum):
     """The result of moving a session, or of a dry run."""
 
     MOVABLE = "would be moved"
@@ -47,7 +47,7 @@ class Result(StrEnum):
     MISSING = "missing"
 
 
-DONE: Final = frozenset({Result.MOVABLE, Result.MOVED, Result.THERE, Result.GONE_ON})
+DONE: Final = frozenset({MoveResult.MOVABLE, MoveResult.MOVED, MoveResult.THERE, MoveResult.GONE_ON})
 """Results with which a session needs no attention: it is moved, or (in a dry run) it can be moved."""
 
 
@@ -55,7 +55,7 @@ class Moved(Struct, frozen=True, kw_only=True):
     """The report on one session."""
 
     session: str
-    result: Result
+    result: MoveResult
     instances: int = 0
     unresolved: int = 0
     detail: str = ""
@@ -89,45 +89,47 @@ class Migration:
         try:
             original = self._open(uid).read()
         except SessionNotFound:
-            return Moved(session=uid, result=Result.MISSING, detail="the old storage has no such session")
+            return Moved(session=uid, result=MoveResult.MISSING, detail="the old storage has no such session")
         except (CallError, NotFound, ValueError, LookupError, TypeError) as error:
-            return Moved(session=uid, result=Result.REFUSED, detail=f"it cannot be read: {without_secrets(str(error))}")
+            return Moved(
+                session=uid, result=MoveResult.REFUSED, detail=f"it cannot be read: {without_secrets(str(error))}"
+            )
         result, detail = self._move(original, dry_run)
         unresolved = len(original.unresolved_instances)
         return Moved(
             session=uid, result=result, instances=len(original.instances), unresolved=unresolved, detail=detail
         )
 
-    def _move(self, original: SessionView, dry_run: bool) -> tuple[Result, str]:
+    def _move(self, original: SessionView, dry_run: bool) -> tuple[MoveResult, str]:
         in_flight = [instance.name for instance in original.instances if instance.status in _IN_FLIGHT]
         if in_flight and not self._reissue:
             return (
-                Result.IN_FLIGHT,
+                MoveResult.IN_FLIGHT,
                 f"{', '.join(in_flight[:3])}: wait for the results, or --reissue them",
             )
         event = self._event(original)
         try:
             check_event(event, self._settings.max_payload_bytes)
-            expected = _applied(original.uid, event, self._published_rules())
+            expected = _apply_import(original.uid, event, self._published_rules())
         except (CallError, NotFound) as error:
-            return Result.REFUSED, str(error)
-        if existing := self._there(original.uid):
-            return self._compared(existing, event)
+            return MoveResult.REFUSED, str(error)
+        if existing := self._find_existing(original.uid):
+            return self._compare(existing, event)
         if dry_run:
-            return Result.MOVABLE, ""
+            return MoveResult.MOVABLE, ""
         written = self._publisher.publish(original.uid, event)
         moved = self._reader.read(original.uid, written)
-        return (Result.MOVED, "") if _same(moved, expected) else (Result.DIFFERS, _difference(moved, expected))
+        return (MoveResult.MOVED, "") if _same(moved, expected) else (MoveResult.DIFFERS, _difference(moved, expected))
 
-    def _compared(self, existing: SessionView, event: SessionImported) -> tuple[Result, str]:
+    def _compare(self, existing: SessionView, event: SessionImported) -> tuple[MoveResult, str]:
         events = self._events.read_session(existing.uid)
         first = next(event for event in events if not isinstance(event, RulesPublished))
         if not isinstance(first, SessionImported):
-            return Result.DIFFERS, "the stream has a session with this UID that was not imported"
+            return MoveResult.DIFFERS, "the stream has a session with this UID that was not imported"
         if first.state != event.state:
-            return Result.DIFFERS, "it was moved before and has changed in the old storage since"
+            return MoveResult.DIFFERS, "it was moved before and has changed in the old storage since"
         followed = existing.events - 1
-        return (Result.GONE_ON, f"{followed} events have followed") if followed else (Result.THERE, "")
+        return (MoveResult.GONE_ON, f"{followed} events have followed") if followed else (MoveResult.THERE, "")
 
     def _event(self, original: SessionView) -> SessionImported:
         now = time.time_ns() // 1_000_000
@@ -135,14 +137,14 @@ class Migration:
             id=f"import/{original.uid}", time=now, state=importable_state(original), reissue=self._reissue
         )
 
-    def _there(self, uid: str) -> SessionView | None:
+    def _find_existing(self, uid: str) -> SessionView | None:
         try:
             return self._reader.read(uid)
         except SessionNotFound:
             return None
 
 
-def _applied(uid: str, event: SessionImported, published: Iterable[RulesPublished]) -> SessionView:
+def _apply_import(uid: str, event: SessionImported, published: Iterable[RulesPublished]) -> SessionView:
     """Applies the import to an empty session in memory, which takes the published rules that a worker will choose.
 
     Raises CallError or NotFound for an import that a worker would refuse.

@@ -1,7 +1,7 @@
 """Publishing rules from Python: to the stream, or to a registry for embedded storages.
 
 On the stream every worker learns of published rules from its partitions. Embedded storages share no log, so a process
-says with `use_rules` where its published rules are: in memory, in a file, or behind a function of the application.
+says with `use_rules` where its published rules are: in memory, in a file, or returned by a function of the application.
 `publish_rules` is the same call in both worlds.
 """
 
@@ -72,10 +72,10 @@ class RulesFile:
     def publications(self) -> Sequence[RulesPublished]:
         """Returns the rules in the file, which is read again when it has changed. Raises CallError."""
         try:
-            found = self._path.stat()
+            status = self._path.stat()
         except FileNotFoundError:
             return ()
-        stamp = found.st_mtime_ns, found.st_size
+        stamp = status.st_mtime_ns, status.st_size
         if self._read is None or self._read[0] != stamp:
             lines = [line for line in self._path.read_bytes().splitlines() if line.strip()]
             self._read = stamp, tuple(self._decode(number, line) for number, line in enumerate(lines, 1))
@@ -152,11 +152,11 @@ def publish_rules(  # the parts of a publication
     locked: bool = False,
     settings: Settings | None = None,
 ) -> RulesPublished | None:
-    """Publishes rules, which sessions take by themselves, and returns the version; None if nothing has changed.
+    """Publishes rules, which sessions take automatically. Returns the version, or None if nothing has changed.
 
     A session takes the rules that its first event names, else those whose `match` has its UID or a pattern such as
-    `order-*`, else those that are default. With `existing="adopt"`, sessions that have an earlier version take this one
-    over at their next event; with `"keep"` they stay on theirs. `locked` sessions refuse updates of their own.
+    `order-*`, else those that are default. With `existing="adopt"`, sessions that have an earlier version adopt this
+    one at their next event; with `"keep"` they stay on theirs. `locked` sessions refuse updates of their own.
 
     It publishes to the registry of `use_rules` or `set_rules`, if there is one, else to the stream: one record on every
     partition, in one transaction. It blocks until that is committed. Repeating the call changes nothing, so an

@@ -92,8 +92,8 @@ def _instance(instance: InstanceView, config: TaskConfig, sequence: int) -> Task
 def _metadata(instance: InstanceView) -> dict[str, Any]:
     ancestors = {"depth": instance.depth, "parent": instance.parent} if instance.depth else {}
     stamps = {"created": instance.created, "lastModified": instance.modified} | instance.timestamps
-    own = {key: value for key, value in instance.metadata.items() if key not in HELD_BY_OBJECTS}
-    return _plain(own) | ancestors | {"timestamps": {key: moment(stamps[key]) for key in stamps}}
+    shown = {key: value for key, value in instance.metadata.items() if key not in HELD_BY_OBJECTS}
+    return _plain(shown) | ancestors | {"timestamps": {key: moment(stamps[key]) for key in stamps}}
 
 
 def _plain(payloads: dict[str, Raw]) -> dict[str, Any]:

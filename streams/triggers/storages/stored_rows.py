@@ -1,7 +1,7 @@
 """Keeps a session of edition 2 in an embedded storage: as the rows of the engine.
 
 What edition 2 remembers of a session (contributions, groups that wait, timers) has no form among the objects that
-applications inspect. So the rows are stored, as text, and the objects are only a picture of them.
+applications inspect. So the rows are stored, as text, and the objects are only derived from them.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ def thaw_rows(uid: str, shown: SessionObjects, engine: Mapping[str, Any]) -> Liv
 
 def freeze_rows(live: LiveSession) -> tuple[SessionObjects, dict[str, Any]]:
     """Returns the session's objects and the state of the engine. All changes must be written to the rows."""
-    kept = _kept_prefixes(live)
-    own = {key: row for key, row in live.rows.items() if key.startswith(kept)}
-    return _objects(live), {ROWS: {b64encode(key).decode(): b64encode(row).decode() for key, row in own.items()}}
+    prefixes = _kept_prefixes(live)
+    kept = {key: row for key, row in live.rows.items() if key.startswith(prefixes)}
+    return _objects(live), {ROWS: {b64encode(key).decode(): b64encode(row).decode() for key, row in kept.items()}}
 
 
 def objects_of_rows(uid: str, engine: Mapping[str, Any]) -> SessionObjects:

@@ -1,1 +1,1 @@
-"""Metrics and logs, for operators."""
+"""Metrics, spans and logs, for operators."""

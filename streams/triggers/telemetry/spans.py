@@ -43,7 +43,7 @@ class Span:
     name: str
     kind: Kind
     trace: TraceContext
-    """Its own place in the trace."""
+    """The context that spans below it continue: the id of the trace and its own."""
     parent: TraceContext | None
     started_ns: int
     """Nanoseconds since 1970-01-01 UTC."""
