@@ -22,7 +22,7 @@ from triggers.celery.reports import Report, failure_of
 from triggers.codec import encode_key, trace_headers
 from triggers.errors import TooLarge, TriggersError
 from triggers.kafka.rate_limited_log import RateLimitedLog
-from triggers.kafka.sender import Delivery, KafkaSender
+from triggers.kafka.sender import KafkaSender, RecordInFlight
 from triggers.settings import Settings
 from triggers.telemetry.spans import Kind, sending_attributes
 from triggers.telemetry.tracing import begin_span
@@ -160,7 +160,7 @@ class BatchingPublisher:
             finally:
                 self._serving.release()
 
-    def _on_done(self, outgoing: _Outgoing, span: ActiveSpan | None, delivery: Delivery) -> None:
+    def _on_done(self, outgoing: _Outgoing, span: ActiveSpan | None, delivery: RecordInFlight) -> None:
         """Delivery callback of a result, in the thread that polls."""
         try:
             self._sender.coordinates_of(delivery)

@@ -51,7 +51,7 @@ class ResultSignals:
             self._reports.begin_run()
             shield_backend(sender.backend, self._reports.report_success)
             begin_run(sender.request, name)
-            if kept_reports() is None:  # otherwise the main process announces the start, because it knows of it
+            if kept_reports() is None:  # otherwise the main process, which the pool tells of the run, announces it
                 event = with_trace(started_event(name), trace_of_request(sender.request))
                 self._publisher.send_unacknowledged(name, event)
 

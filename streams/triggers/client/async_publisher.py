@@ -17,7 +17,7 @@ from triggers.core.events import Event
 from triggers.errors import BrokerUnavailable, Overloaded, TopicMissing, TriggersError
 from triggers.kafka.reachability import check_reachable
 from triggers.kafka.records import Header
-from triggers.kafka.sender import Coordinates, Delivery, KafkaSender
+from triggers.kafka.sender import Coordinates, KafkaSender, RecordInFlight
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -172,7 +172,7 @@ class AsyncPublisher:
             self._timer = None
             self._idle.set()
 
-    def _resolve(self, future: asyncio.Future[Coordinates], size: int, delivery: Delivery) -> None:
+    def _resolve(self, future: asyncio.Future[Coordinates], size: int, delivery: RecordInFlight) -> None:
         """Resolves the future of a delivery that is acknowledged or has failed. Called while a producer is polled."""
         self._events -= 1
         self._bytes -= size

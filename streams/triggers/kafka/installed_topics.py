@@ -95,7 +95,7 @@ def _read_topics(settings: Settings) -> InstalledTopics:
         described = admin.describe_topics(TopicCollection([names.changelog]), request_timeout=_TIMEOUT_S)
         changelog_id = str(described[names.changelog].result().topic_id)
     except KafkaException as error:
-        admin.poll(0)  # it calls the callback
+        admin.poll(0)  # so that it reports the causes to the callback
         raise NotReady(_unreachable(settings, causes, error)) from error
     except AccessDenied as error:
         raise NotReady(str(error)) from error

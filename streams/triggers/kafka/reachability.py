@@ -59,7 +59,7 @@ def check_reachable(settings: Settings, *topics: str) -> None:
     try:
         existing = admin.list_topics(timeout=ANSWER_S).topics
     except KafkaException as error:
-        admin.poll(0)  # it calls the callback
+        admin.poll(0)  # so that it reports the causes to the callback
         if (cause := causes.diagnosed_error()) is not None:
             raise cause from error
         fix = "name yours with --brokers or TRIGGERS_BROKERS, or start it"

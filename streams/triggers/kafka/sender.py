@@ -35,12 +35,12 @@ class Coordinates(NamedTuple):
     offset: int
 
 
-class Delivery:
+class RecordInFlight:
     """A record in flight. `KafkaSender.wait_for` returns its coordinates."""
 
     __slots__ = ("coordinates", "done", "error", "on_done", "producer", "topic")
 
-    def __init__(self, producer: Producer, topic: str, on_done: Callable[[Delivery], None] | None = None) -> None:
+    def __init__(self, producer: Producer, topic: str, on_done: Callable[[RecordInFlight], None] | None = None) -> None:
         self.producer = producer
         self.topic = topic
         self.on_done = on_done
@@ -58,7 +58,7 @@ class Delivery:
             self.on_done(self)
 
 
-def _ignore(_: Delivery) -> None:
+def _ignore(_: RecordInFlight) -> None:
     """The callback of a sender that waits for the record itself."""
 
 
@@ -81,8 +81,8 @@ class KafkaSender:
         key: bytes | None,
         value: bytes | None,
         headers: Sequence[Header] = (),
-        on_done: Callable[[Delivery], None] | None = None,
-    ) -> Delivery:
+        on_done: Callable[[RecordInFlight], None] | None = None,
+    ) -> RecordInFlight:
         """Queues a record to be sent. Blocks only while the queue is full. Raises TooLarge and BrokerUnavailable.
 
         `on_done` is called when the record is acknowledged or has failed, in a thread that polls the producer.
@@ -102,14 +102,14 @@ class KafkaSender:
         key: bytes | None,
         value: bytes | None,
         headers: Sequence[Header] = (),
-        on_done: Callable[[Delivery], None] | None = None,
-    ) -> Delivery:
+        on_done: Callable[[RecordInFlight], None] | None = None,
+    ) -> RecordInFlight:
         """Queues a record like `send`, but raises Overloaded while the queue is full.
 
         It calls no callback; a thread of the caller has to poll the producer of the delivery. Without `on_done`, nobody
         learns what became of the record.
         """
-        delivery = Delivery(self._producers.get(), topic, on_done)
+        delivery = RecordInFlight(self._producers.get(), topic, on_done)
         report = None if on_done is None else delivery.report
         try:
             delivery.producer.produce(topic, value, key, on_delivery=report, headers=list(headers))
@@ -119,7 +119,7 @@ class KafkaSender:
             raise self._error_for(delivery, error.args[0]) from error
         return delivery
 
-    def wait_for(self, delivery: Delivery) -> Coordinates:
+    def wait_for(self, delivery: RecordInFlight) -> Coordinates:
         """Blocks until the record is on all in-sync replicas and returns its coordinates.
 
         Raises TooLarge. Raises BrokerUnavailable after `publish_timeout_s`; the record may have been written
@@ -129,7 +129,7 @@ class KafkaSender:
             delivery.producer.poll(_POLL_S)
         return self.coordinates_of(delivery)
 
-    def coordinates_of(self, delivery: Delivery) -> Coordinates:
+    def coordinates_of(self, delivery: RecordInFlight) -> Coordinates:
         """Returns the coordinates of a record that is done. Raises like `wait_for`; does not block."""
         if delivery.error is not None:
             raise self._error_for(delivery, delivery.error)
@@ -156,7 +156,7 @@ class KafkaSender:
         options = client_options(self._settings, ClientKind.PRODUCER, ours)
         return Producer({**options, "error_cb": self._causes.record})
 
-    def _error_for(self, delivery: Delivery, error: KafkaError) -> TriggersError:
+    def _error_for(self, delivery: RecordInFlight, error: KafkaError) -> TriggersError:
         if error.code() in TOO_LARGE:
             return TooLarge(f"the record is larger than {delivery.topic} accepts (max.message.bytes)")
         if error.fatal() or error.code() in _REPLACE_PRODUCER:

@@ -142,7 +142,7 @@ def set_rules(registry: RulesRegistry) -> None:
     _in_use[:] = [registry]
 
 
-def publish_rules(  # the parts of a publication
+def publish_rules(
     name: str,
     configuration: Mapping[str, Mapping[str, object]],
     *,

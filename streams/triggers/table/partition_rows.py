@@ -94,7 +94,7 @@ class PartitionRows:
         part, size = list[tuple[bytes, bytes]](), 0
         with self._marking_corrupt(), self._scan_lock:
             # no name may refer to the iterator, because names live until after the lock is released
-            for key, row in cast("Iterator[tuple[bytes, bytes]]", self._db.items(from_key=start)):  # raw mode
+            for key, row in cast("Iterator[tuple[bytes, bytes]]", self._db.items(from_key=start)):  # raw: bytes
                 if not key.startswith(prefix):
                     return part, None
                 part.append((key, row))

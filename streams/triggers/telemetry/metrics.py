@@ -1,4 +1,4 @@
-"""All metrics of an agent, served at `/metrics`."""
+"""The metrics of an agent that are counted as it works. They are served at `/metrics`."""
 
 from __future__ import annotations
 
