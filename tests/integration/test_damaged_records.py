@@ -33,7 +33,7 @@ from triggers.settings import Settings
 from triggers.table.orphaned_transactions import OrphanedTransactions
 from triggers.table.partition_rows import PartitionRows, open_rows
 from triggers.table.restore import Restorer
-from triggers.table.second_restore import SecondReader
+from triggers.table.second_reader import SecondReader
 from triggers.telemetry.metrics import Metrics
 from triggers.topology import Topology
 

@@ -16,7 +16,7 @@ from triggers.kafka.connection import Options
 from triggers.kafka.worker_options import probe_options, restore_options, second_restore_options
 from triggers.process.exits import ExitCode, Stop
 from triggers.settings import Settings
-from triggers.table import restore, second_restore
+from triggers.table import restore, second_reader
 from triggers.table.orphaned_transactions import OrphanedTransactions
 from triggers.table.partition_rows import PartitionClosed, PartitionRows, StorageFailed, open_rows
 from triggers.table.restore import Restorer
@@ -153,7 +153,7 @@ def test_a_partition_that_is_revoked_before_its_restore_begins_is_left_alone(
     assert dict(files.rows.scan(b"row")) == rows
 
 
-@pytest.mark.parametrize("module", [restore, second_restore], ids=["the reader", "the second reader"])
+@pytest.mark.parametrize("module", [restore, second_reader], ids=["the reader", "the second reader"])
 @pytest.mark.parametrize(("first", "length"), [(0, 1), (3, 4), (25, 90), (7, TO_THE_END)])
 def test_rows_that_a_client_leaves_out_are_restored_nevertheless(  # noqa: PLR0917  # fixtures
     settings: Settings,

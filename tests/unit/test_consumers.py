@@ -22,7 +22,7 @@ READ_RECORDS = {
     "kafka/gap_reader.py",
     "commit/member.py",
     "table/restore.py",
-    "table/second_restore.py",
+    "table/second_reader.py",
 }
 READ_OFFSETS_ONLY = {"client/consumer_lag.py", "kafka/group_offsets.py", "table/orphaned_transactions.py"}
 

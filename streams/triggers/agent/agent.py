@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from triggers.agent.batch import Batch
-from triggers.agent.dead_letters import DeadLetters
+from triggers.agent.dead_letters import BatchLetters
 from triggers.agent.index_reach import IndexReach
 from triggers.agent.partition_turn import PartitionTurn, TurnContext
 from triggers.agent.records import Output
@@ -42,7 +42,7 @@ class Agent:
 
     def process(self, batch: Batch) -> None:
         """Fills the batch. Raises TryAgain if no schema registry answers; the batch must be decided later then."""
-        letters = DeadLetters(self._letters, self._letter_bytes)
+        letters = BatchLetters(self._letters, self._letter_bytes)
         outcomes: Counter[Outcome] = Counter()
         failures: Counter[tuple[str, str]] = Counter()
         first_output, rows = len(batch.outputs), 0
@@ -93,7 +93,7 @@ class Agent:
         if self._spans is not None:
             self._spans.export(batch.spans)
 
-    def _log_letters(self, letters: DeadLetters) -> None:
+    def _log_letters(self, letters: BatchLetters) -> None:
         """Logs the dead letters of a batch. If the batch is aborted, they are logged again with the next attempt."""
         for letter in letters.first:
             log.warning(
@@ -109,7 +109,7 @@ class Agent:
         if (more := sum(letters.reasons.values()) - len(letters.first)) > 0:
             log.warning("more records of the batch become dead letters", letters=more, reasons=dict(letters.reasons))
 
-    def _count(self, outputs: list[Output], letters: DeadLetters, outcomes: Counter[Outcome]) -> None:
+    def _count(self, outputs: list[Output], letters: BatchLetters, outcomes: Counter[Outcome]) -> None:
         for outcome, number in outcomes.items():
             self._metrics.events.labels(outcome.value).inc(number)
         for reason, number in letters.reasons.items():

@@ -31,7 +31,7 @@ MAX_LOGGED = 5
 """Number of dead letters of a batch that are logged one by one."""
 
 
-class DeadLetters:
+class BatchLetters:
     """Encodes the dead letters of one batch and counts them by reason."""
 
     def __init__(self, topic: str, max_bytes: int) -> None:

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from triggers.agent.dead_letters import DeadLetters
+from triggers.agent.dead_letters import BatchLetters
 from triggers.agent.decision_feed import DecisionFeed
 from triggers.agent.decision_traces import TracedDecision
 from triggers.agent.forwards import MAX_FORWARDS, count_forwards, encode_forward
@@ -55,7 +55,7 @@ class DecisionRecords:
         names: Topology,
         limits: SizeLimits,
         queues: QueueTopics,
-        letters: DeadLetters,
+        letters: BatchLetters,
         feed: DecisionFeed | None,
     ) -> None:
         self._names = names

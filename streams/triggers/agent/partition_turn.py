@@ -11,7 +11,7 @@ from typing import Final
 
 from triggers.agent.applied_events import check_not_applied
 from triggers.agent.batch import Batch
-from triggers.agent.dead_letters import DeadLetters, Refusal
+from triggers.agent.dead_letters import BatchLetters, Refusal
 from triggers.agent.decision_feed import DecisionFeed
 from triggers.agent.decision_records import DecisionRecords, QueueTopics
 from triggers.agent.decision_traces import DecisionTracer
@@ -63,7 +63,7 @@ class PartitionTurn:
     """Decides the records of one partition of a batch."""
 
     def __init__(
-        self, context: TurnContext, reach: IndexReach, batch: Batch, partition: int, letters: DeadLetters
+        self, context: TurnContext, reach: IndexReach, batch: Batch, partition: int, letters: BatchLetters
     ) -> None:
         self.outcomes: list[Outcome] = []
         self.loaded = 0

@@ -19,14 +19,14 @@ from celery.worker.request import Request
 
 from triggers.celery.batching_publisher import BatchingPublisher
 from triggers.celery.celery_private import can_terminate, exception_of, info_of
+from triggers.celery.celery_tracer import TracerPool
 from triggers.celery.command_headers import command_name
 from triggers.celery.command_message import CommandMessage
 from triggers.celery.command_source import CommandInHand
 from triggers.celery.command_traces import command_trace
-from triggers.celery.command_tracing import TracedPool
 from triggers.celery.latch import Latch
-from triggers.celery.outcomes import ESCAPED, Outcome, unpack_info
 from triggers.celery.reports import Report, encode_report, keep_reports
+from triggers.celery.run_outcome import ESCAPED, RunOutcome, unpack_info
 from triggers.core.events import with_trace
 from triggers.errors import TriggersError
 from triggers.results.result_events import CommandName, failed_event, started_event
@@ -130,7 +130,7 @@ class CommandRequest(Request):
 
     def execute_using_pool(self, pool: Any, **options: Any) -> Any:
         self.is_submitted = True
-        return super().execute_using_pool(TracedPool(pool), **options)
+        return super().execute_using_pool(TracerPool(pool), **options)
 
     def on_accepted(self, pid: int, time_accepted: float) -> None:
         """Called when a slot of the pool begins the run, with its `time.monotonic()`."""
@@ -149,7 +149,7 @@ class CommandRequest(Request):
         self._reports, self._latch = reports, Latch(2, self._on_delivered)
         self._publisher.publish(reports, self._latch.count_down)
 
-    def on_success(self, outcome: Outcome | ExceptionInfo, **options: Any) -> Any:
+    def on_success(self, outcome: RunOutcome | ExceptionInfo, **options: Any) -> Any:
         """Called when the pool has an outcome, also a failure, with the reports of the run."""
         if isinstance(outcome, ExceptionInfo):  # sys.exit in a pool without processes
             return self.on_failure(outcome)

@@ -25,7 +25,7 @@ from triggers.table.partition_rows import PartitionRows, StorageFailed
 from triggers.table.restore_request import RestoreRequest
 from triggers.table.restore_run import PartitionRestore, RestoreRun
 from triggers.table.restored_rows import last_rows
-from triggers.table.second_restore import SecondReader
+from triggers.table.second_reader import SecondReader
 from triggers.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)

@@ -11,7 +11,7 @@ from confluent_kafka import Message
 
 from triggers.kafka.twin_readings import TwinReading
 from triggers.table.restored_rows import offsets_of, split_messages
-from triggers.table.second_restore import SecondReader
+from triggers.table.second_reader import SecondReader
 from triggers.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)

@@ -10,7 +10,7 @@ from aiohttp import web
 from triggers.client.read_tokens import is_accepted, read_tokens
 from triggers.errors import SettingsError
 from triggers.settings import Settings
-from triggers.worker.http_answers import http_problem
+from triggers.worker.http_responses import http_problem
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

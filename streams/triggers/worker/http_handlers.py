@@ -23,7 +23,7 @@ from triggers.table.restore_run import PartitionRestore
 from triggers.telemetry.metrics import Metrics
 from triggers.topology import partition_of
 from triggers.worker.access import Access, Handler
-from triggers.worker.http_answers import http_problem, json_response, number_of, run_off_loop
+from triggers.worker.http_responses import http_problem, json_response, number_of, run_off_loop
 from triggers.worker.read_relay import MAX_WAIT_S, ReadRelay
 from triggers.worker.search_everywhere import SearchEverywhere
 from triggers.worker.searches import Searches

@@ -11,7 +11,7 @@ from triggers.client.owners import Owners
 from triggers.client.worker_requests import RELAYED, WorkerRequests
 from triggers.errors import TryAgain
 from triggers.settings import Settings
-from triggers.worker.http_answers import http_problem
+from triggers.worker.http_responses import http_problem
 
 MAX_WAIT_S: Final = 60.0
 """Maximum time for which a reader may let the owner wait for an offset."""

@@ -12,7 +12,7 @@ from triggers.client.session_search import SessionSearch
 from triggers.errors import CallError, TryAgain
 from triggers.queries.session_query import SessionQuery
 from triggers.settings import Settings
-from triggers.worker.http_answers import http_problem, json_response, number_of
+from triggers.worker.http_responses import http_problem, json_response, number_of
 
 _PAGE: Final = 50
 

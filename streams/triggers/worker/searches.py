@@ -18,7 +18,7 @@ from triggers.queries.partition_search import PartitionSearch
 from triggers.queries.partition_totals import count_statuses, group_failures
 from triggers.queries.session_query import SessionQuery
 from triggers.table.partition_rows import PartitionClosed, PartitionRows
-from triggers.worker.http_answers import http_problem, json_response, number_of, run_off_loop
+from triggers.worker.http_responses import http_problem, json_response, number_of, run_off_loop
 
 P = TypeVar("P")
 

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from tests.support.records import record
 
-from triggers.agent.dead_letters import DeadLetters
+from triggers.agent.dead_letters import BatchLetters
 from triggers.codec import DeadLetter, Reason, decode_dead_letter
 
 
 def test_a_dead_letter_holds_the_record_and_the_reason() -> None:
-    letters = DeadLetters("test.dead-letters", 10_000)
+    letters = BatchLetters("test.dead-letters", 10_000)
     bad = record(b"\xff\x00", b"s1", partition=3, offset=42, headers=[("a", b"b"), ("c", None)], time=99)
 
     output = letters.encode_letter(bad, "bad json", "at byte 0")
@@ -27,7 +27,7 @@ def test_a_dead_letter_holds_the_record_and_the_reason() -> None:
 
 
 def test_dead_letters_are_counted_by_reason() -> None:
-    letters = DeadLetters("test.dead-letters", 10_000)
+    letters = BatchLetters("test.dead-letters", 10_000)
 
     for reason in ("bad json", "bad key", "bad json"):
         letters.encode_letter(record(), reason, "")
@@ -36,7 +36,7 @@ def test_dead_letters_are_counted_by_reason() -> None:
 
 
 def test_a_dead_letter_too_large_for_its_topic_keeps_the_beginning_of_the_value_and_says_so() -> None:
-    letters = DeadLetters("test.dead-letters", 20_000)
+    letters = BatchLetters("test.dead-letters", 20_000)
     huge = record(b"x" * 30_000, b"k" * 3_000)
 
     output = letters.encode_letter(huge, "bad json", "no object")
@@ -51,7 +51,7 @@ def test_a_dead_letter_too_large_for_its_topic_keeps_the_beginning_of_the_value_
 
 
 def test_headers_too_large_for_the_topic_are_left_out_and_counted() -> None:
-    letters = DeadLetters("test.dead-letters", 20_000)
+    letters = BatchLetters("test.dead-letters", 20_000)
     huge = record(b"x", headers=[("small", b"1"), ("big", b"y" * 30_000)])
 
     letter = decode_dead_letter(letters.encode_letter(huge, "bad json", "").value)
@@ -62,7 +62,7 @@ def test_headers_too_large_for_the_topic_are_left_out_and_counted() -> None:
 
 
 def test_a_dead_letter_of_a_record_with_unreadable_headers_says_that_they_are_missing() -> None:
-    letters = DeadLetters("test.dead-letters", 10_000)
+    letters = BatchLetters("test.dead-letters", 10_000)
 
     output = letters.encode_letter(record(b"x", headers=[("a", b"b")]), Reason.BAD_HEADERS, "not UTF-8")
 

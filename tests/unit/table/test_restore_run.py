@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from triggers.table.restore_run import PartitionRestore, RestoreRun
-from triggers.table.second_restore import SecondReader
+from triggers.table.second_reader import SecondReader
 from triggers.telemetry.metrics import Metrics
 
 

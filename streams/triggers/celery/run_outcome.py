@@ -1,4 +1,4 @@
-"""`Outcome`: what a pool child returns of a run, with the reports that the main process publishes.
+"""`RunOutcome`: what a pool child returns of a run, with the reports that the main process publishes.
 
 Exceptions are pickled in the child and unpickled where the result is handled. So an exception that cannot be pickled,
 or whose class the main process cannot import, neither loses the reports nor ends the worker.
@@ -24,7 +24,7 @@ class UnreadableException(TriggersError):
     """The exception of a task cannot be unpickled in the worker's main process."""
 
 
-class Outcome(NamedTuple):
+class RunOutcome(NamedTuple):
     """The end of a run."""
 
     code: int

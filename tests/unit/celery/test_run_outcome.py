@@ -13,8 +13,8 @@ from tests.support.command_runs import CommandRuns, RecordingResults, request_of
 
 from triggers.celery.celery_private import exception_of, info_of
 from triggers.celery.command_request import CommandRequest
-from triggers.celery.outcomes import ESCAPED, Outcome, UnreadableException, pack_info, unpack_info
 from triggers.celery.reports import Report, encode_report, keep_reports, kept_reports
+from triggers.celery.run_outcome import ESCAPED, RunOutcome, UnreadableException, pack_info, unpack_info
 from triggers.core.commands import RunTask
 from triggers.core.events import Event, TaskFailed, TaskFinished, TaskStarted
 from triggers.core.trace_context import SPAN_BYTES, TraceContext
@@ -52,7 +52,7 @@ class Ended:
 def test_the_reports_of_a_run_are_published_as_they_are_and_then_the_command_is_settled(reports: list[Report]) -> None:
     ended = Ended()
 
-    ended.request.on_success(Outcome(0, "{'n': 1}", 0.1, reports))
+    ended.request.on_success(RunOutcome(0, "{'n': 1}", 0.1, reports))
 
     assert [type(event) for event in ended.events] == [TaskFinished, TaskFailed][: len(reports)]
     assert ended.order == ["settled"]
@@ -62,8 +62,8 @@ def test_the_start_precedes_the_result_and_a_second_outcome_is_ignored() -> None
     ended = Ended()
 
     ended.request.on_accepted(pid=1, time_accepted=0.0)
-    ended.request.on_success(Outcome(0, "{'n': 1}", 0.1, [FINISHED]))
-    ended.request.on_success(Outcome(1, pack_info(info_of(ValueError("late"))), 0.1, [FAILED]))
+    ended.request.on_success(RunOutcome(0, "{'n': 1}", 0.1, [FINISHED]))
+    ended.request.on_success(RunOutcome(1, pack_info(info_of(ValueError("late"))), 0.1, [FAILED]))
 
     assert [type(event) for event in ended.events] == [TaskStarted, TaskFinished]
     assert ended.order == ["settled"]
@@ -84,7 +84,7 @@ def test_a_result_that_is_reported_early_is_not_published_again_at_the_end_of_th
     ended = Ended()
 
     ended.request.report_early([FINISHED])
-    ended.request.on_success(Outcome(0, "{'n': 1}", 0.1, [FINISHED]))
+    ended.request.on_success(RunOutcome(0, "{'n': 1}", 0.1, [FINISHED]))
 
     assert ([type(event) for event in ended.events], ended.order) == ([TaskFinished], ["settled"])
 
@@ -92,7 +92,7 @@ def test_a_result_that_is_reported_early_is_not_published_again_at_the_end_of_th
 def test_a_task_that_succeeds_without_a_report_has_failed() -> None:
     ended = Ended()
 
-    ended.request.on_success(Outcome(0, "None", 0.1, []))
+    ended.request.on_success(RunOutcome(0, "None", 0.1, []))
 
     (event,) = ended.events
     assert isinstance(event, TaskFailed)
@@ -104,7 +104,7 @@ def test_a_task_that_succeeds_without_a_report_has_failed() -> None:
 def test_a_failure_without_a_report_is_reported_in_the_main_process(code: int) -> None:
     ended = Ended()
 
-    ended.request.on_success(Outcome(code, pack_info(info_of(ValueError("not reported"))), 0.1, []))
+    ended.request.on_success(RunOutcome(code, pack_info(info_of(ValueError("not reported"))), 0.1, []))
 
     (event,) = ended.events
     assert isinstance(event, TaskFailed)
@@ -116,7 +116,7 @@ def test_a_failure_without_a_report_is_reported_in_the_main_process(code: int) -
 def test_an_exception_that_cannot_be_unpickled_changes_nothing_about_the_report(code: int) -> None:
     ended = Ended()
 
-    ended.request.on_success(Outcome(code, b"cunknown_module\nUnknown\n.", 0.1, [FAILED]))
+    ended.request.on_success(RunOutcome(code, b"cunknown_module\nUnknown\n.", 0.1, [FAILED]))
 
     (event,) = ended.events
     assert isinstance(event, TaskFailed)

@@ -11,12 +11,12 @@ from celery.app.trace import fast_trace_task, trace_task_ret
 from celery.exceptions import TaskRevokedError
 from celery.worker import state
 
-from triggers.celery.outcomes import ESCAPED, Outcome, pack_info
 from triggers.celery.reports import keep_reports
+from triggers.celery.run_outcome import ESCAPED, RunOutcome, pack_info
 
 
-class TracedPool:
-    """A pool that runs Celery's tracer inside `_traced`."""
+class TracerPool:
+    """A pool in which Celery's tracer is run by `_run_tracer`."""
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
@@ -26,20 +26,21 @@ class TracedPool:
         return self._pool.apply_async(tracer, **options)
 
 
-def fast_trace(*args: Any, **kwargs: Any) -> Outcome:
+def fast_trace(*args: Any, **kwargs: Any) -> RunOutcome:
     """Runs a task. Called in a pool child."""
-    return _traced(fast_trace_task, *args, **kwargs)
+    return _run_tracer(fast_trace_task, *args, **kwargs)
 
 
-def slow_trace(*args: Any, **kwargs: Any) -> Outcome:
+def slow_trace(*args: Any, **kwargs: Any) -> RunOutcome:
     """Runs a task in a process that Celery did not set up. Called in a pool child."""
-    return _traced(trace_task_ret, *args, **kwargs)
+    return _run_tracer(trace_task_ret, *args, **kwargs)
 
 
-def _traced(trace: Callable[..., Any], *args: Any, **kwargs: Any) -> Outcome:
-    """Returns an exception that leaves Celery's tracer (MemoryError) as an outcome. A thread pool would lose it.
+def _run_tracer(trace: Callable[..., Any], *args: Any, **kwargs: Any) -> RunOutcome:
+    """Runs a task by Celery's tracer.
 
-    A task that was cancelled while it waited for a thread of the pool does not run.
+    Returns an exception that leaves the tracer (MemoryError) as an outcome, because a thread pool would lose it. A task
+    that was cancelled while it waited for a thread of the pool does not run.
     """
     began, task_id = time.monotonic(), args[1]
     with keep_reports() as reports:
@@ -49,4 +50,4 @@ def _traced(trace: Callable[..., Any], *args: Any, **kwargs: Any) -> Outcome:
             code, value, runtime = trace(*args, **kwargs)
         except Exception:  # noqa: BLE001  # any exception is this task's outcome
             code, value, runtime = ESCAPED, ExceptionInfo(), time.monotonic() - began
-        return Outcome(code, value if code == 0 else pack_info(value), runtime, reports)
+        return RunOutcome(code, value if code == 0 else pack_info(value), runtime, reports)
