@@ -98,7 +98,7 @@ class ClassRegistry:
         for entry in self._entry_points():
             if entry.name == key:
                 return entry
-        raise UnknownKey(f"{self.group} has no {key!r}, it has {', '.join(self._keys()) or 'nothing'}")
+        raise UnknownKey(f"{self.group} has no {key!r}; it has {', '.join(self._keys()) or 'nothing'}")
 
     def _entry_points(self) -> list[EntryPoint]:
         if self._entry_point_list is None:  # cached, because this reads the metadata of every installed package

@@ -297,4 +297,4 @@ def _explain(error: msgspec.ValidationError, values: Mapping[str, object]) -> st
     wanted = what.replace("Expected `", "a value of the type `").replace(", got `str`", "")
     if field not in values:
         return what
-    return f"{PREFIX}{field.upper()} is {shown_value(field, values[field])!r}, it must be {wanted}"
+    return f"{PREFIX}{field.upper()} is {shown_value(field, values[field])!r}, but it must be {wanted}"

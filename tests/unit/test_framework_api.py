@@ -36,7 +36,7 @@ def test_errors_for_unknown_keys_and_unregistered_classes_name_the_fix() -> None
     class Unregistered(TriggerManager):
         pass
 
-    with pytest.raises(UnknownKey, match=r"has no 'nothing', it has .*cache"):
+    with pytest.raises(UnknownKey, match=r"has no 'nothing'; it has .*cache"):
         storage_backends.get("nothing", "s")
     with pytest.raises(KeyError, match=r"entry points 'triggers\.managers'"):
         trigger_managers.key_of(Unregistered)

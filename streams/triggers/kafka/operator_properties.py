@@ -120,7 +120,9 @@ def _check_together(values: dict[str, _Value]) -> None:
 def _check_choice(name: str, value: _Value, choices: Iterable[str]) -> None:
     if value.value.upper() not in choices:
         near = suggestion(value.value, choices)
-        raise SettingsError(f"{value.source}: {name} is {value.value!r}, it must be {', '.join(choices)}{near}")
+        raise SettingsError(
+            f"{value.source}: {name} is {value.value!r}, but it must be one of {', '.join(choices)}{near}"
+        )
 
 
 def _check_files(values: dict[str, _Value]) -> None:

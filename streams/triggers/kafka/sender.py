@@ -158,7 +158,7 @@ class KafkaSender:
 
     def _error_for(self, delivery: RecordInFlight, error: KafkaError) -> TriggersError:
         if error.code() in TOO_LARGE:
-            return TooLarge(f"the record is larger than {delivery.topic} accepts (max.message.bytes)")
+            return TooLarge(f"the record is larger than max.message.bytes of {delivery.topic}: send less, or raise it")
         if error.fatal() or error.code() in _REPLACE_PRODUCER:
             self._producers.discard(delivery.producer)
         if error.code() in NO_TOPIC:

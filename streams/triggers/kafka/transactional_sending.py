@@ -108,7 +108,7 @@ def _make_producer(settings: Settings, transactional_id: str) -> Producer:
 def _error_for(settings: Settings, exception: KafkaException, needed: str = "") -> TriggersError:
     error: KafkaError = exception.args[0]
     if error.code() in TOO_LARGE:
-        return TooLarge("a record is larger than its topic accepts (max.message.bytes)")
+        return TooLarge("a record is larger than max.message.bytes of its topic: send less, or raise it")
     if error.code() in FENCING:
         return TryAgain("another process published at the same moment; repeat the call")
     if error.code() in NO_TOPIC:

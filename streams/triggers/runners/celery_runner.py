@@ -42,6 +42,6 @@ class CeleryTaskRunner(BaseTaskRunner):
         task = resolve_celery_task(str(target))
         if not isinstance(task, TriggerTask):
             raise TypeError(
-                f"{type(self).__name__} runs {TriggerTask.__name__}s, {target!r} is a {type(task).__name__}"
+                f"{type(self).__name__} runs {TriggerTask.__name__}s only, but {target!r} is a {type(task).__name__}"
             )
         return task

@@ -36,10 +36,11 @@ def http_problem(status: type[web.HTTPException], why: str) -> web.HTTPException
 
 def number_of(request: web.Request, name: str, default: float) -> float:
     """Returns a parameter of the query. Raises a 400 if it is no number of at least 0."""
+    text = request.query.get(name, default)
     try:
-        number = float(request.query.get(name, default))
+        number = float(text)
     except ValueError:
         number = -1
     if not 0 <= number < float("inf"):
-        raise http_problem(web.HTTPBadRequest, f"{name} must be a number, at least 0")
+        raise http_problem(web.HTTPBadRequest, f"{name} is {text!r:.80}, but it must be a number of at least 0")
     return number

@@ -150,7 +150,7 @@ def test_a_wrong_line_is_named_with_the_fix(tmp_path: Path, line: str, told: str
     [
         (
             {"KAFKA_SECURITY_PROTOCOL": "TLS"},
-            "TRIGGERS_KAFKA_SECURITY_PROTOCOL: security.protocol is 'TLS', it must be",
+            "TRIGGERS_KAFKA_SECURITY_PROTOCOL: security.protocol is 'TLS', but it must be one of",
         ),
         ({"KAFKA_SASL_MECHANISM": "SCRAM-SHA512"}, "did you mean 'SCRAM-SHA-512'?"),
         ({"KAFKA_USERNAME": ""}, "sasl.username and sasl.password must be set"),
