@@ -33,7 +33,7 @@ class Decider:
             self.too_early.remove(number)
             raise BrokerUnavailable("no registry")
         self.decided.append(batch.offsets)
-        batch.truncated = number in self.cut
+        batch.is_truncated = number in self.cut
         batch.is_awaited = number not in self.kept
         batch.rows[0] = {b"k": b"v"}
         batch.spans = self.spans

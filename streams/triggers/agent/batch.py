@@ -29,6 +29,7 @@ class Batch:
         "_offsets_before",
         "done",
         "is_awaited",
+        "is_truncated",
         "offsets",
         "output_bytes",
         "outputs",
@@ -36,7 +37,6 @@ class Batch:
         "records",
         "rows",
         "spans",
-        "truncated",
     )
 
     def __init__(self, records: dict[int, list[Record]], ready: frozenset[int], before: Batch | None = None) -> None:
@@ -59,7 +59,7 @@ class Batch:
         """Spans to export after the commit."""
         self.output_bytes: int = 0 if before is None else before.output_bytes
         """Bytes of the outputs that events have caused so far."""
-        self.truncated = False
+        self.is_truncated = False
         """True if some of the records were not decided. The next batch must be read from `offsets`."""
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._full = False
@@ -78,7 +78,7 @@ class Batch:
         records = self.records[partition]
         if decided == len(records):
             return
-        self.truncated = True
+        self.is_truncated = True
         self.records[partition] = records[:decided]
         if decided:
             self.offsets[partition] = next_offset(records[decided - 1])

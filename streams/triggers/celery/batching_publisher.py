@@ -161,7 +161,7 @@ class BatchingPublisher:
                 self._serving.release()
 
     def _on_done(self, outgoing: _Outgoing, span: ActiveSpan | None, delivery: RecordInFlight) -> None:
-        """Delivery callback of a result, in the thread that polls."""
+        """Ends or repeats a result. It is its delivery callback, which is called in the thread that polls."""
         try:
             self._sender.coordinates_of(delivery)
         except TriggersError as error:

@@ -32,7 +32,7 @@ _NESTING: Final = "replaced_task_nesting"
 
 
 def mark_message(sender: str, headers: dict[str, Any] | None, **_: object) -> None:
-    """Receives `before_task_publish`, and marks a message that continues the command that is running here."""
+    """Marks a message that continues the command that is running here. It receives `before_task_publish`."""
     running = _running_request()
     name = None if running is None else command_of(running, running.id) or part_of(running)
     if running is None or name is None or headers is None:

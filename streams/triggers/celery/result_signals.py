@@ -107,7 +107,7 @@ class ResultSignals:
 
 
 def _reason(ended: Ignore | Reject) -> BaseException:
-    """Returns the cause of a Reject if it has one, as when Celery's own retry cannot send the task."""
+    """Returns the cause of a Reject if it has one, such as the error with which Celery could not send a retry."""
     reason = getattr(ended, "reason", None)
     return reason if isinstance(reason, BaseException) else ended
 

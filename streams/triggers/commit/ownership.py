@@ -16,7 +16,7 @@ class Ownership:
         self._epoch = 0
         self._assigned: dict[int, int] = {}
         self._restored: dict[int, int] = {}
-        self.joined = False
+        self.has_joined = False
         """True once the group has assigned partitions to this worker, or none."""
 
     @property
@@ -32,7 +32,7 @@ class Ownership:
     def assign(self, partitions: Iterable[int]) -> None:
         """Adds newly assigned partitions. Each must be restored before it is ready."""
         self._epoch += 1
-        self.joined = True
+        self.has_joined = True
         self._assigned = self._assigned | dict.fromkeys(partitions, self._epoch)
 
     def revoke(self, partitions: Iterable[int]) -> None:

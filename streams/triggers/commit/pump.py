@@ -109,11 +109,11 @@ class Pump:
 
     def _is_full(self, batch: Batch) -> bool:
         """Returns whether more records are waiting after those of a decided batch."""
-        return batch.size >= self._max_records and not batch.truncated
+        return batch.size >= self._max_records and not batch.is_truncated
 
     def _keep_unawaited(self, batch: Batch) -> bool:
         """Keeps a decided batch for a moment if nobody waits for it. Returns whether it is kept."""
-        if batch.is_awaited or batch.truncated or not batch.records:
+        if batch.is_awaited or batch.is_truncated or not batch.records:
             return False
         now = time.monotonic()
         self._pace.keep(now)
@@ -208,7 +208,7 @@ class Pump:
             if rows:
                 self._rows_of(partition).write(rows, reached.get(partition))
         self._member.committed.update(batch.offsets)
-        if batch.truncated:
+        if batch.is_truncated:
             self._member.rewind()
         if time.monotonic() - self._lag_at > _LAG_EVERY_S:
             self._measure_lag()

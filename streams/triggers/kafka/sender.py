@@ -49,7 +49,7 @@ class RecordInFlight:
         self.coordinates = Coordinates(-1, -1)
 
     def report(self, error: KafkaError | None, message: Message) -> None:
-        """Delivery callback. librdkafka calls it in the thread that polls, which may be any thread."""
+        """Stores the result. librdkafka calls this delivery callback in the thread that polls, which may be any."""
         self.error = error
         if error is None:
             self.coordinates = Coordinates(message.partition() or 0, message.offset() or 0)

@@ -135,7 +135,7 @@ class HttpHandlers:
             raise http_problem(web.HTTPServiceUnavailable, "waiting for the broker and the topics")
         if restoring := sorted(self._ownership.owned - self._progress.partitions):
             raise http_problem(web.HTTPServiceUnavailable, f"restoring partitions {restoring}")
-        if not self._ownership.joined:
+        if not self._ownership.has_joined:
             raise http_problem(web.HTTPServiceUnavailable, "joining the consumer group")
         return json_response({"partitions": sorted(self._ownership.owned)})
 

@@ -18,7 +18,7 @@ MAX_WAIT_S: Final = 60.0
 
 
 class ReadRelay:
-    """Asks the owners. A request is relayed once, and only to addresses of members of the workers' consumer group."""
+    """Asks owners of partitions. A request is relayed once, and only to addresses of members of the workers' group."""
 
     def __init__(self, settings: Settings) -> None:
         self._owners = Owners(settings)

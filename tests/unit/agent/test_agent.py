@@ -61,7 +61,7 @@ async def test_a_batch_is_truncated_where_its_commands_exceed_the_limit(bench: B
     commands = to(NAMES.commands, batch)
     sizes = [size_of_output(o) for o in commands]
     assert sum(sizes[:-1]) < 100 <= sum(sizes)
-    assert batch.truncated
+    assert batch.is_truncated
     assert batch.offsets == {HOME: len(commands) + 1}
     assert batch.size == len(commands) + 1
     assert batch.rows.keys() == {HOME, partition_of(other, PARTITIONS)}
@@ -84,13 +84,13 @@ async def test_a_batch_that_takes_no_more_leaves_its_records_for_the_next(bench:
 
     bench.agent.process(batch)
 
-    assert (batch.truncated, batch.records[HOME], batch.offsets) == (True, [], {})
+    assert (batch.is_truncated, batch.records[HOME], batch.offsets) == (True, [], {})
 
 
 async def test_a_batch_whose_output_fits_is_not_truncated(bench: Bench) -> None:
     batch = bench.decide(configure(), fire("firstPageReceived", offset=1), fire("questionnaireComplete", offset=2))
 
-    assert not batch.truncated
+    assert not batch.is_truncated
 
 
 async def test_two_batches_lead_to_the_same_result_as_one(bench: Bench) -> None:
@@ -132,7 +132,7 @@ async def test_a_batch_that_decides_nothing_keeps_the_offsets_of_the_one_before(
 
     bench.agent.process(batch)
 
-    assert (batch.truncated, batch.offsets, batch.size) == (True, {HOME: 2}, 2)
+    assert (batch.is_truncated, batch.offsets, batch.size) == (True, {HOME: 2}, 2)
 
 
 async def test_somebody_waits_for_a_batch_with_commands_and_for_one_with_dead_letters(bench: Bench) -> None:

@@ -44,8 +44,8 @@ async def test_a_record_that_publishes_rules_has_a_turn_of_its_own(bench: Bench)
     second = bench.commit(*records[1:])
 
     assert (first.offsets, second.offsets) == ({HOME: 1}, {HOME: 2})
-    assert first.truncated
-    assert second.truncated
+    assert first.is_truncated
+    assert second.is_truncated
     assert len(second.rows[HOME]) == 3
 
 
@@ -108,5 +108,5 @@ async def test_another_record_without_a_key_does_not_end_the_turn(bench: Bench) 
     batch = bench.commit(fire("picked", offset=0), record(b'{"trigger": "x"}', None, offset=1, partition=HOME))
 
     assert batch.offsets == {HOME: 2}
-    assert not batch.truncated
+    assert not batch.is_truncated
     assert [decode_dead_letter(o.value).reason for o in to(NAMES.dead_letters, batch)] == ["bad key"]

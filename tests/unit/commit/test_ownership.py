@@ -53,5 +53,5 @@ def test_a_member_without_partitions_has_joined() -> None:
 
     ownership.assign([])
 
-    assert ownership.joined
+    assert ownership.has_joined
     assert ownership.owned == frozenset()
