@@ -34,7 +34,7 @@ _FIELDS: Final = {
 }
 _OF_OAUTH: Final = {"sasl.username": "sasl.oauthbearer.client.id", "sasl.password": "sasl.oauthbearer.client.secret"}
 """What a user and a password are for OAUTHBEARER, so that a deployment changes its mechanism and not its secrets."""
-_PROBED_CA: Final = "probe"
+PROBED_CA: Final = "probe"
 """The value of `ssl.ca.location` with which librdkafka looks for the system's certificates."""
 
 
@@ -127,7 +127,7 @@ def _check_choice(name: str, value: _Value, choices: Iterable[str]) -> None:
 
 def _check_files(values: dict[str, _Value]) -> None:
     for name, (value, source) in values.items():
-        if name.startswith("ssl.") and name.endswith(".location") and value != _PROBED_CA and not Path(value).exists():
+        if name.startswith("ssl.") and name.endswith(".location") and value != PROBED_CA and not Path(value).exists():
             raise SettingsError(f"{source}: {name} is {value!r}, but there is no such file")
 
 

@@ -1,4 +1,4 @@
-"""The headers that the product adds to records of the events topic. All other headers belong to the applications."""
+"""The headers that say by which way a record came to the events topic. A redrive replaces them."""
 
 from __future__ import annotations
 

@@ -7,13 +7,11 @@ import ssl
 from typing import Final
 
 from triggers.kafka.client_kind import ClientKind
-from triggers.kafka.operator_properties import operator_properties
+from triggers.kafka.operator_properties import PROBED_CA, operator_properties
 from triggers.settings import Settings
 
 _TIMEOUT_S: Final = 2.0
 _DEFAULT_PORT: Final = 9092
-_SYSTEM: Final = "probe"
-"""The value of `ssl.ca.location` for the authorities of the system."""
 
 
 def open_connection(settings: Settings) -> socket.socket:
@@ -55,7 +53,9 @@ def listener_speaks_tls(settings: Settings) -> bool:
 
 def _verifying(properties: dict[str, str]) -> ssl.SSLContext:
     file = properties.get("ssl.ca.location")
-    context = ssl.create_default_context(cafile=None if file == _SYSTEM else file, cadata=properties.get("ssl.ca.pem"))
+    context = ssl.create_default_context(
+        cafile=None if file == PROBED_CA else file, cadata=properties.get("ssl.ca.pem")
+    )
     if (certificate := properties.get("ssl.certificate.location")) is not None:
         key, password = properties.get("ssl.key.location"), properties.get("ssl.key.password")
         context.load_cert_chain(certificate, key, password)

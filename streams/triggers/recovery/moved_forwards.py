@@ -9,6 +9,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from triggers.agent.forwards import MAX_FORWARDS, count_forwards
+from triggers.codec.event_shapes import MAX_NAME_CHARACTERS
 from triggers.core.commands import ForwardTrigger
 from triggers.core.edition_2_fires import parse_forward_id
 from triggers.core.events import Event, TriggerFired
@@ -16,7 +17,6 @@ from triggers.errors import CallError
 from triggers.kafka.records import Record
 
 _MOVED = "moved:"
-_MAX_ID = 1024
 
 
 class _Forward(NamedTuple):
@@ -55,7 +55,7 @@ class MovedForwards:
                 del self._demanded[forward]
         else:
             self._arrived[forward] += 1
-        if len(self._prefix + original) > _MAX_ID:
+        if len(self._prefix + original) > MAX_NAME_CHARACTERS:
             raise CallError(f"the UID of session {origin[:80]!r}… is too long: the id of what it forwards has no room")
         return replace(event, id=self._prefix + original)
 
