@@ -71,7 +71,7 @@ def test_a_topic_that_would_lose_data_or_time_is_reported_with_the_fix(
 
     [problem] = check_topics(settings)
 
-    assert (problem.topic, problem.problem) == (name, f"has {key}={value}, it must be {wanted}")
+    assert (problem.topic, problem.problem) == (name, f"has {key}={value}, but it must be {wanted}")
     assert f"--entity-name {name} --add-config {key}=" in problem.fix
 
 
@@ -83,7 +83,7 @@ def test_a_topic_that_an_unclean_leader_could_cut_is_reported_with_the_reason_an
     [problem] = check_topics(settings)
 
     assert problem.topic == events
-    assert "unclean.leader.election.enable=true, it must be false: a broker that has not copied" in problem.problem
+    assert "unclean.leader.election.enable=true, but it must be false: a broker that has not copied" in problem.problem
     assert problem.fix.endswith(f"--entity-name {events} --add-config unclean.leader.election.enable=false")
 
 
@@ -133,7 +133,7 @@ def test_too_few_replicas_are_reported(settings: Settings) -> None:
 
     assert {problem.problem for problem in problems} == {
         "has 1 replicas, not 3",
-        "has min.insync.replicas=1, it must be at least 2",
+        "has min.insync.replicas=1, but it must be at least 2",
     }
 
 

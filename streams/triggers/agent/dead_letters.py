@@ -71,7 +71,7 @@ def _truncate(letter: DeadLetter, excess: int) -> DeadLetter:
     note = f" [the first {len(kept)} of the value's {len(value)} bytes are kept]"
     headers = _small_headers(letter.headers) if not kept else letter.headers
     if headers != letter.headers:
-        note += f" [{len(letter.headers) - len(headers)} headers are left out because of their size]"
+        note += f" [{len(letter.headers) - len(headers)} headers are omitted because of their size]"
     key = _truncate_key(letter.key)
     parts = {
         "part of the key": key != letter.key,

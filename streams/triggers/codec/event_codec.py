@@ -60,7 +60,7 @@ class EventDecoder:
         answer.
         """
         if value and len(value) > _MAX_PAYLOADS * self._max_payload_bytes:
-            detail = f"{len(value)} bytes, the limit is {_MAX_PAYLOADS} times max_payload_bytes"
+            detail = f"{len(value)} bytes; the limit is {_MAX_PAYLOADS} times max_payload_bytes"
             raise Undecodable(Reason.TOO_LARGE, detail)
         time = max(time, 0)
         attributes = cloudevent_headers(headers) if headers else None
@@ -177,4 +177,4 @@ def _with_rules(event: Event, headers: Sequence[tuple[str, bytes | None]]) -> Ev
 
 
 def _too_large(name: str, payload: bytes, limit: int) -> str:
-    return f"{name} has {len(payload)} bytes, the limit is {limit} (max_payload_bytes)"
+    return f"{name} has {len(payload)} bytes; the limit is {limit} (max_payload_bytes)"

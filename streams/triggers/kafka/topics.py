@@ -268,7 +268,7 @@ def _suffices(key: str, actual: str, wanted: str) -> bool:
 def _misconfigured(topic: str, key: str, actual: str, wanted: str) -> Problem:
     least = "at least " if key in _AT_LEAST else ""
     fix = f"kafka-configs.sh --alter --entity-type topics --entity-name {topic} --add-config {key}={wanted}"
-    return Problem(topic=topic, problem=f"has {key}={actual or 'unset'}, it must be {least}{wanted}", fix=fix)
+    return Problem(topic=topic, problem=f"has {key}={actual or 'unset'}, but it must be {least}{wanted}", fix=fix)
 
 
 def _check_together(names: Topology, existing: Mapping[str, TopicMetadata]) -> Iterator[Problem]:
@@ -281,4 +281,4 @@ def _check_together(names: Topology, existing: Mapping[str, TopicMetadata]) -> I
     fix = f"kafka-topics.sh --alter --topic {names.changelog} --partitions {events}"
     if rows > events:
         fix = "start a new namespace: with more partitions of events, sessions would be separated from their rows"
-    yield Problem(topic=names.changelog, problem=f"has {rows} partitions, {names.events} has {events}", fix=fix)
+    yield Problem(topic=names.changelog, problem=f"has {rows} partitions, but {names.events} has {events}", fix=fix)

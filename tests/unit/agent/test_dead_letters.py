@@ -58,7 +58,7 @@ def test_headers_too_large_for_the_topic_are_left_out_and_counted() -> None:
 
     assert letter.headers == [("small", b"1")]
     assert letter.missing == "part of the value, headers"
-    assert "1 headers are left out because of their size" in letter.detail
+    assert "1 headers are omitted because of their size" in letter.detail
 
 
 def test_a_dead_letter_of_a_record_with_unreadable_headers_says_that_they_are_missing() -> None:

@@ -208,7 +208,7 @@ def test_a_payload_that_a_worker_would_refuse_is_too_large_for_the_api() -> None
     event = TaskFinished(instance="t#0", result=b'{"a": "12345"}')
 
     check_event(event, 14)
-    with pytest.raises(TooLarge, match="result has 14 bytes, the limit is 13"):
+    with pytest.raises(TooLarge, match="result has 14 bytes; the limit is 13"):
         check_event(event, 13)
 
 

@@ -167,4 +167,4 @@ def test_a_payload_above_the_limit_is_refused_and_one_at_the_limit_is_not() -> N
 
     assert isinstance(decode(at_limit), TriggerFired)
     assert refusal(above).reason == Reason.TOO_LARGE
-    assert "1001 bytes, the limit is 1000" in refusal(above).detail
+    assert "1001 bytes; the limit is 1000" in refusal(above).detail
