@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from tests.support.topic_reader import wait_until
 
 from triggers.commit.fetched_partitions import FetchedPartitions
-from triggers.commit.guard import Guard, RecordsRefused
+from triggers.commit.guard import Guard, WrongPosition
 from triggers.commit.member import Member
 from triggers.commit.ownership import Ownership
 from triggers.commit.standstill_watch import StandstillWatch
@@ -70,7 +70,7 @@ class EventReader:
         """Fetches and commits. If the guard refuses the records, goes back to the committed offsets."""
         try:
             fetched = self.member.fetch(at_once, 0.05)
-        except RecordsRefused:
+        except WrongPosition:
             self.refused += 1
             self.member.rewind()
             return

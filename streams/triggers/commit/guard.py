@@ -24,15 +24,15 @@ from triggers.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
-_MAX_REFUSALS = 5
-"""Maximum number of refusals of a partition in a row. If fetching again helps, it helps the first time."""
+_MAX_REFETCHES = 5
+"""Maximum number of times in a row that a partition is fetched again. If that helps, it helps the first time."""
 _UNPROVEN_PAUSE_S = 5.0
 """Positions that follow only markers can wait, because only the displayed lag needs them."""
 _REPEATED = "repeated"
 """The metric's outcome of offsets that were delivered again. All other outcomes are states of examined gaps."""
 
 
-class RecordsRefused(Aborted):
+class WrongPosition(Aborted):
     """The consumer is at a wrong position in these partitions. None of the records that it delivered may be used."""
 
     def __init__(self, partitions: frozenset[int]) -> None:
@@ -43,21 +43,21 @@ class RecordsRefused(Aborted):
 class Guard:
     """Accepts records of the events only if it has accepted every record before them.
 
-    It runs on the worker's Kafka thread. After a refusal, the partitions must be started again at the group's committed
-    offset.
+    It runs on the worker's Kafka thread. After `WrongPosition`, the partitions must be started again at the group's
+    committed offset.
     """
 
     def __init__(self, gap_reader: GapReader, metrics: Metrics, *, proof_s: float, pause_s: float) -> None:
         """`proof_s` limits how long a batch waits for a proof.
 
-        `pause_s` is the pause before a partition that was refused twice is fetched again. It doubles with each refusal.
+        `pause_s` is the pause before a partition is fetched again for the second time in a row. It doubles each time.
         """
         self._gap_reader = gap_reader
         self._proof_s = proof_s
         self._pause_s = pause_s
         self._metrics = metrics
         self._expected = ExpectedOffsets()
-        self._refusals: Counter[int] = Counter()
+        self._refetches: Counter[int] = Counter()
         self._unproven_until = 0.0
 
     def start(self, partition: int, offset: int) -> None:
@@ -69,11 +69,11 @@ class Guard:
         gone = list(partitions)
         self._expected.forget(gone)
         for partition in gone:
-            self._refusals.pop(partition, None)
+            self._refetches.pop(partition, None)
 
-    def refusals(self, partition: int) -> int:
-        """Returns how many times in a row the partition was refused."""
-        return self._refusals[partition]
+    def refetches(self, partition: int) -> int:
+        """Returns how many times in a row the partition was at a wrong position and had to be fetched again."""
+        return self._refetches[partition]
 
     def next_of(self, partition: int) -> int:
         """Returns the offset that must come next in a partition that is read."""
@@ -82,7 +82,7 @@ class Guard:
     def check_records(self, records: Mapping[int, list[Record]]) -> None:
         """Returns if no record is missing before or between these records. Blocks while a gap is proved harmless.
 
-        Raises RecordsRefused if a record is missing or there is no proof, and Stop if that happens too often in a row.
+        Raises WrongPosition if a record is missing or there is no proof, and Stop if that happens too often in a row.
         """
         gaps: list[Gap] = []
         for partition, fetched in records.items():
@@ -90,16 +90,16 @@ class Guard:
                 gaps += self._expected.advance(partition, offsets_of(fetched))
             except OutOfOrder as error:
                 self._metrics.gaps.labels(_REPEATED).inc()
-                self._refuse({partition: str(error)})
+                self._raise_error({partition: str(error)})
         if gaps:
-            self._refuse_unless_harmless(self.examine_gaps(gaps))
-        for partition in self._refusals.keys() & records.keys():
-            del self._refusals[partition]
+            self._raise_unless_harmless(self.examine_gaps(gaps))
+        for partition in self._refetches.keys() & records.keys():
+            del self._refetches[partition]
 
     def check_positions(self, positions: Mapping[int, int]) -> dict[int, int]:
         """Returns those of the consumer's positions that no missing record precedes.
 
-        Raises RecordsRefused if a record is missing. Positions that cannot be proved now are omitted and checked again
+        Raises WrongPosition if a record is missing. Positions that cannot be proved now are omitted and checked again
         later.
         """
         if time.monotonic() < self._unproven_until:
@@ -110,7 +110,7 @@ class Guard:
             if position > self.next_of(partition)
         ]
         examined = self.examine_gaps(gaps) if gaps else []
-        self._refuse_unless_harmless([each for each in examined if each.state is not GapState.UNPROVEN])
+        self._raise_unless_harmless([each for each in examined if each.state is not GapState.UNPROVEN])
         unproven = {each.gap.partition for each in examined if each.state is GapState.UNPROVEN}
         if unproven:
             self._unproven_until = time.monotonic() + _UNPROVEN_PAUSE_S
@@ -125,32 +125,32 @@ class Guard:
             self._metrics.gaps.labels(state.value).inc(number)
         return examined
 
-    def make_refusal(self, details: Mapping[int, str]) -> RecordsRefused:
-        """Returns the error to raise for these partitions. Raises Stop if one was refused too often in a row."""
+    def make_error(self, details: Mapping[int, str]) -> WrongPosition:
+        """Returns the error to raise for these partitions. Raises Stop if that was necessary too often in a row."""
         for partition, detail in details.items():
-            self._refusals[partition] += 1
-            log.warning("events are missing and fetched again", detail=detail, refusals=self._refusals[partition])
-            if self._refusals[partition] > _MAX_REFUSALS:
-                why = f"events are still missing after they were fetched again {_MAX_REFUSALS} times: {detail}"
+            self._refetches[partition] += 1
+            log.warning("events are missing and fetched again", detail=detail, refetches=self._refetches[partition])
+            if self._refetches[partition] > _MAX_REFETCHES:
+                why = f"events are still missing after they were fetched again {_MAX_REFETCHES} times: {detail}"
                 raise Stop(ExitCode.SKIPPED, why)
-        return RecordsRefused(frozenset(details))
+        return WrongPosition(frozenset(details))
 
-    def make_standstill_refusal(self, examined: ExaminedGap) -> RecordsRefused:
-        """Returns the error for a partition that stands still at a record. Raises Stop as `make_refusal` does."""
+    def make_standstill_error(self, examined: ExaminedGap) -> WrongPosition:
+        """Returns the error for a partition that stands still at a record. Raises Stop as `make_error` does."""
         self._metrics.standstills.inc()
-        return self.make_refusal({examined.gap.partition: f"the consumer stands still; {examined}"})
+        return self.make_error({examined.gap.partition: f"the consumer stands still; {examined}"})
 
     def close(self) -> None:
         """Closes the second reader's connections."""
         self._gap_reader.close()
 
-    def _refuse_unless_harmless(self, examined: Iterable[ExaminedGap]) -> None:
+    def _raise_unless_harmless(self, examined: Iterable[ExaminedGap]) -> None:
         bad = {each.gap.partition: str(each) for each in examined if each.state is not GapState.HARMLESS}
         if bad:
-            self._refuse(bad)
+            self._raise_error(bad)
 
-    def _refuse(self, details: Mapping[int, str]) -> None:
-        skipped = self.make_refusal(details)
-        if (again := max(self._refusals[partition] for partition in details) - 1) > 0:
+    def _raise_error(self, details: Mapping[int, str]) -> None:
+        error = self.make_error(details)
+        if (again := max(self._refetches[partition] for partition in details) - 1) > 0:
             time.sleep(self._pause_s * 2 ** (again - 1))
-        raise skipped
+        raise error

@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from triggers.agent.records import by_partition
 from triggers.commit.fetched_partitions import FetchedPartitions
-from triggers.commit.guard import Guard, RecordsRefused
+from triggers.commit.guard import Guard, WrongPosition
 from triggers.commit.lost_offsets import OFFSET_LOST, OFFSET_MOVED, ROWS_LOST, LostOffset
 from triggers.commit.ownership import Ownership
 from triggers.commit.standstill_watch import StandstillWatch
@@ -98,7 +98,7 @@ class Member:
         """Returns records of ready partitions, by partition. Waits up to `idle_s` for the first one.
 
         Collects others until the moment `not_before` of `time.monotonic()`; `consume` alone would wait for the last
-        record of a batch. Raises RecordsRefused if records before these are missing.
+        record of a batch. Raises WrongPosition if records before these are missing.
         """
         self._password.renew(self._kafka)
         self._start_restored()
@@ -109,8 +109,8 @@ class Member:
             records = self._by_partition(messages)
             self._guard.check_records(records)
             self._standstills.look(self.consuming, len(messages), drained=len(messages) < max_records, lag=self.lag)
-        except RecordsRefused as skipped:
-            self._fetched.distrust(skipped.partitions)
+        except WrongPosition as error:
+            self._fetched.distrust(error.partitions)
             raise
         return records
 
@@ -122,14 +122,14 @@ class Member:
         """Returns the positions of partitions whose committed offset is behind only because of transaction markers.
 
         Markers occupy offsets, so the lag reaches 0 only if these positions are committed. The guard proves first that
-        there are no records before them. Raises RecordsRefused if there are.
+        there are no records before them. Raises WrongPosition if there are.
         """
         positions = self._kafka.position([TopicPartition(self._topic, p) for p in self.consuming])
         ahead = {tp.partition: tp.offset for tp in positions if tp.offset > self.committed.get(tp.partition, tp.offset)}
         try:
             return self._guard.check_positions(ahead) if ahead else {}
-        except RecordsRefused as skipped:
-            self._fetched.distrust(skipped.partitions)
+        except WrongPosition as error:
+            self._fetched.distrust(error.partitions)
             raise
 
     def lag(self) -> dict[int, int]:
@@ -265,17 +265,17 @@ class Member:
     def _handle_lost_offset(self, partition: int) -> None:
         """Handles the error that the broker does not have an offset. librdkafka has stopped fetching the partition.
 
-        Raises Stop if the committed offset is really lost, or RecordsRefused if the error may concern an older offset.
+        Raises Stop if the committed offset is really lost, or WrongPosition if the error may concern an older offset.
         """
         self._fetched.distrust([partition])
         if partition in self.consuming:
             committed = self.committed[partition]
             first, end = self._retry(lambda: self._ask_ends(partition, _ANSWER_S))
             lost = LostOffset(self._topic, self._group, partition, committed, first, end)
-            if lost.is_removed or (lost.is_truncated and self._guard.refusals(partition)):
+            if lost.is_removed or (lost.is_truncated and self._guard.refetches(partition)):
                 raise Stop(ExitCode.EVENTS_GONE, str(lost))
             detail = f"partition {partition}: the broker did not find offset {committed}"
-            raise self._guard.make_refusal({partition: detail})
+            raise self._guard.make_error({partition: detail})
 
     def _ask_ends(self, partition: int, within_s: float) -> tuple[int, int]:
         """Asks the broker for the partition's first offset and the end of its committed records. Blocks."""

@@ -18,7 +18,7 @@ from triggers.kafka.pending_gaps import GapState
 _POLL_INTERVAL_S: Final = 1.0
 _ANSWER_S: Final = 5.0
 _PATIENCE_S: Final = 5.0
-"""Time limit for an available record to be fetched. It doubles with each refusal of the partition in a row."""
+"""Time limit for an available record to be fetched. It doubles each time that the partition is fetched again."""
 
 
 class StandstillWatch:
@@ -43,7 +43,7 @@ class StandstillWatch:
         """Checks the partitions that are read. Called after each fetch; blocks only while a standstill is confirmed.
 
         `delivered` is the number of records of this fetch. `drained` is True if librdkafka had no more of them. `lag`
-        returns the known lags by partition. Raises RecordsRefused for a partition that stands still before a record.
+        returns the known lags by partition. Raises WrongPosition for a partition that stands still before a record.
         """
         self._standstills.count_delivered(delivered, drained=drained)
         now = time.monotonic()
@@ -78,11 +78,11 @@ class StandstillWatch:
             return partition, None
 
     def _examine(self, partition: int, end: int, now: float) -> None:
-        patience_s = _PATIENCE_S * 2 ** self._guard.refusals(partition)
+        patience_s = _PATIENCE_S * 2 ** self._guard.refetches(partition)
         if not self._standstills.stands_still(partition, end, now, patience_s):
             return
         gap = Gap(partition, self._guard.next_of(partition), end, ends_at_record=False)
         examined = self._guard.examine_gaps([gap])[0]
         if examined.state is GapState.SKIPPED:
-            raise self._guard.make_standstill_refusal(examined)
+            raise self._guard.make_standstill_error(examined)
         self._standstills.clear(partition)

@@ -11,7 +11,7 @@ _COMMIT_TIMEOUTS: Final = 4
 """Number of transaction timeouts to wait for a commit. A requested commit cannot be aborted: either its outcome becomes
 known, or the process ends and its successor finds out."""
 _PROOF_S: Final = 10.0
-_REFUSED_PAUSE_S: Final = 0.2
+_REFETCH_PAUSE_S: Final = 0.2
 _OVERRUN_S: Final = 3.0
 """A step that is repeated until its time is up can make one more call of a second, after a pause."""
 _OTHER_WORK_S: Final = 15.0
@@ -60,9 +60,9 @@ class Patience:
         return _PROOF_S
 
     @property
-    def refused_pause_s(self) -> float:
+    def refetch_pause_s(self) -> float:
         """Pause before events that were missing twice are fetched again. It doubles each time."""
-        return _REFUSED_PAUSE_S
+        return _REFETCH_PAUSE_S
 
     @property
     def longest_commit_s(self) -> float:

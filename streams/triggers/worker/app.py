@@ -227,7 +227,7 @@ class Worker:
     def _new_member(self, consumer: AgentConsumer) -> Member:
         options = member_options(self._settings, f"{self._worker_id}@{self._url}")
         patience = self._patience
-        guard = Guard(self._new_gap_reader(), self._metrics, proof_s=patience.proof_s, pause_s=patience.refused_pause_s)
+        guard = Guard(self._new_gap_reader(), self._metrics, proof_s=patience.proof_s, pause_s=patience.refetch_pause_s)
         return Member(
             options,
             self._names.events,

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 from tests.support.records import record
 
-from triggers.commit.guard import Guard, RecordsRefused
+from triggers.commit.guard import Guard, WrongPosition
 from triggers.kafka.expected_offsets import Gap
 from triggers.kafka.gap_reader import GapReader
 from triggers.kafka.pending_gaps import ExaminedGap, GapState
@@ -75,7 +75,7 @@ def test_harmless_gaps_pass_and_are_counted() -> None:
 def test_any_other_gap_is_refused(state: GapState) -> None:
     guarded = Guarded(state)
 
-    with pytest.raises(RecordsRefused) as refused:
+    with pytest.raises(WrongPosition) as refused:
         guarded.read(10, 12)
 
     assert refused.value.partitions == {0}
@@ -86,7 +86,7 @@ def test_records_that_come_again_are_refused() -> None:
     guarded = Guarded()
     guarded.read(10)
 
-    with pytest.raises(RecordsRefused):
+    with pytest.raises(WrongPosition):
         guarded.read(10)
 
     assert guarded.counted() == {"repeated": 1}
@@ -95,7 +95,7 @@ def test_records_that_come_again_are_refused() -> None:
 def test_a_gap_that_disappears_resets_the_count() -> None:
     guarded = Guarded()
     for _ in range(20):
-        with pytest.raises(RecordsRefused):
+        with pytest.raises(WrongPosition):
             guarded.read(11)
         guarded.guard.start(0, 10)
         guarded.read(10)
@@ -110,7 +110,7 @@ def test_a_persistent_gap_ends_the_worker_and_names_the_missing_offsets() -> Non
         while refusals < 20:
             try:
                 guarded.read(13)
-            except RecordsRefused:
+            except WrongPosition:
                 refusals += 1
                 guarded.guard.start(0, 10)
 
@@ -129,7 +129,7 @@ def test_positions_behind_markers_are_accepted() -> None:
 
 
 def test_a_position_behind_a_record_is_refused() -> None:
-    with pytest.raises(RecordsRefused):
+    with pytest.raises(WrongPosition):
         Guarded().guard.check_positions({0: 12})
 
 
@@ -144,11 +144,11 @@ def test_a_position_that_cannot_be_proved_is_left_out_and_checked_again_only_lat
 
 def test_refusals_of_a_revoked_partition_do_not_count_when_it_is_assigned_again() -> None:
     guarded = Guarded()
-    with pytest.raises(RecordsRefused):
+    with pytest.raises(WrongPosition):
         guarded.read(11)
 
     guarded.guard.forget([0])
 
-    assert guarded.guard.refusals(0) == 0
+    assert guarded.guard.refetches(0) == 0
     with pytest.raises(KeyError):
         guarded.guard.next_of(0)
