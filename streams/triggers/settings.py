@@ -238,7 +238,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The names in `queues`."""
         return [name for written in self.queues.split(",") if (name := written.strip())]
 
-    def worker(self, slot: int) -> str:
+    def id_of_worker(self, slot: int) -> str:
         """Returns the stable id of a worker slot of this machine; slots are numbered from 0."""
         return self.worker_id or f"{socket.gethostname()}-{slot}"
 

@@ -37,8 +37,8 @@ class TaskConfig:
         """The triggers that the task waits for, including `and_every`."""
         self.unless: set[str] = set(unless or ())
         self.extra: dict[str, Any] = extra
-        """Keys of the configuration that are not directives of edition 1: those of the application and, in edition 2,
-        all that `after`, `and_every` and `unless` do not show, as it is written."""
+        """Other keys of the rule as they are written: the application's and, in edition 2, the further directives and
+        the conditions that `after`, `and_every` and `unless` only summarise."""
         self.edition: int = 1
         """Edition of the session's rules."""
 
@@ -73,8 +73,10 @@ class TaskConfig:
         return trigger_name in self.after or trigger_name in self.unless
 
     def serialize(self) -> dict[str, Any]:
-        """Returns the rule as it is written in a configuration. Keys in `extra` never override a directive, except for
-        conditions of edition 2, which `after`, `and_every` and `unless` only summarise.
+        """Returns the rule as it is written in a configuration.
+
+        Keys in `extra` never override a directive, except for conditions of edition 2, which `after`, `and_every` and
+        `unless` only summarise.
         """
         written = {"after": self.after_sorted, "unless": self.unless_sorted, "andEvery": self.and_every}
         conditions = written | {key: self.extra[key] for key in written if key in self.extra}
@@ -174,8 +176,9 @@ class TaskInstance:
 
     @property
     def call_kwargs(self) -> dict[str, Any]:
-        """Kwargs with which an embedded storage has the task called: those of the triggers, merged over `withParams`,
-        or what `with` of edition 2 makes of them.
+        """Kwargs with which the task of an embedded storage is called.
+
+        They are those of the triggers, merged over `withParams`, or the result of `with` in edition 2.
         """
         call: dict[str, Any] | None = self.engine.get("call")
         return merge_dict_recursive(self.config.with_params, self.kwargs) if call is None else call

@@ -119,7 +119,7 @@ class DecisionTracer:
                 span.attributes["triggers.cancelled"] = ", ".join(each.instance for each in decision.cancels)
         return traced
 
-    def refused(self, uid: str, record: Record, event: Event, reason: str) -> list[Span]:
+    def trace_refused(self, uid: str, record: Record, event: Event, reason: str) -> list[Span]:
         """Returns the span of an event that becomes a dead letter."""
         if not self._exports or event.trace is None or not event.trace.is_sampled:
             return []

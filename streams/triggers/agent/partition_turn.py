@@ -286,7 +286,7 @@ class PartitionTurn:
 
     def _refuse(self, session_turn: SessionTurn, record: Record, event: Event, error: CallError | NotFound) -> None:
         self._dead_letter(record, _reason_of(error), str(error))
-        session_turn.spans += self._context.tracer.refused(session_turn.uid, record, event, str(error))
+        session_turn.spans += self._context.tracer.trace_refused(session_turn.uid, record, event, str(error))
 
     def _dead_letter(self, record: Record, reason: str, detail: str) -> None:
         self._batch.outputs.append(self._letters.encode_letter(record, reason, detail))

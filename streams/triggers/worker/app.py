@@ -79,7 +79,7 @@ def run_worker(settings: Settings, slot: int) -> int:
 
     Blocks. An error ends the process without returning. Call it in the main thread of a separate process.
     """
-    worker_id = settings.worker(slot)
+    worker_id = settings.id_of_worker(slot)
     configure_logging(settings, worker=worker_id)
     limit_malloc_arenas()
     with crash_only():

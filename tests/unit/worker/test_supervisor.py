@@ -32,5 +32,5 @@ def test_consecutive_short_runs_are_counted() -> None:
 def test_the_worker_id_of_a_machine_gets_a_suffix_per_slot() -> None:
     settings = Settings(worker_id="west", data_dir=Path("data"))
 
-    assert slot_settings(settings, 1, processes=2).worker(1) == "west-1"
-    assert slot_settings(settings, 0, processes=1).worker(0) == "west"
+    assert slot_settings(settings, 1, processes=2).id_of_worker(1) == "west-1"
+    assert slot_settings(settings, 0, processes=1).id_of_worker(0) == "west"
