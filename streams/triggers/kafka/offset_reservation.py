@@ -12,7 +12,7 @@ from triggers.kafka.connection import Options, admin_client, client_options, una
 from triggers.settings import Settings
 
 _AT_ONCE: Final = 200_000
-"""Number of offsets per transaction, which must end before its time-out."""
+"""Number of offsets per transaction, which must end before its timeout."""
 _TIMEOUT_S: Final = 60.0
 _FULL_QUEUE_POLL_S: Final = 0.1
 
