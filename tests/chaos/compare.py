@@ -23,7 +23,7 @@ _FIGURES: tuple[tuple[str, Callable[[Report], object]], ...] = (
     ("executions; duplicates at the task", lambda r: f"{r['executions']:,}; {r['duplicates']:,}"),
     ("tasks reported as lost with their process", lambda r: r["lost_with_their_process"]),
     ("dead letters, all planted; events forwarded", lambda r: f"{r['dead_letters']}; {r['forwarded']}"),
-    ("workers ended by a signal; by themselves", lambda r: _ends(r["worker_exits"])),
+    ("workers ended by a signal; with an exit code", lambda r: _ends(r["worker_exits"])),
     ("most memory of an agent; of a Celery worker, MB", lambda r: f"{_peak(r, 'worker-')}; {_peak(r, 'celery-')}"),
     ("seconds to drain", lambda r: round(r["drain_s"]) if r["drained"] else "**not drained**"),
     ("**lost; wrong**", lambda r: f"**{sum(r['lost'].values())}; {sum(r['wrong'].values())}**"),
