@@ -27,7 +27,7 @@ class Authentication:
 
     @property
     def needs_tokens(self) -> bool:
-        """False if there are no identifiers, so that the API must listen to this machine only."""
+        """False if there are no identifiers, so that the API must listen on this machine only."""
         return bool(self._identifiers)
 
     async def principal_of(self, headers: Headers) -> Principal:

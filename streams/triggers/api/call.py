@@ -164,9 +164,9 @@ def media_type(headers: Headers) -> str:
 
 def unsupported(headers: Headers, *supported: str) -> ProblemError:
     """Returns the problem of a body whose media type is not one of those that are supported."""
-    given = headers.get("content-type")
-    said = "the request has no Content-Type" if given is None else f"Content-Type is {given!r:.100}"
-    return ProblemError(Kind.UNSUPPORTED_MEDIA_TYPE, f"{said}; send {' or '.join(supported)}")
+    content_type = headers.get("content-type")
+    wrong = "the request has no Content-Type" if content_type is None else f"Content-Type is {content_type!r:.100}"
+    return ProblemError(Kind.UNSUPPORTED_MEDIA_TYPE, f"{wrong}; send {' or '.join(supported)}")
 
 
 def _too_large(limit: int) -> ProblemError:

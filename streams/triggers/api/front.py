@@ -1,6 +1,6 @@
 """The outermost layer of every request: its id, its log line, headers for browsers, and the last error handler.
 
-It is plain ASGI, so that it also stands before what is mounted beside the API, such as a console.
+It is plain ASGI, so that it also wraps what is mounted beside the API, such as a console.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _stdlib_log: Final = logging.getLogger(__name__)
 
 
 class Front:
-    """An ASGI application before another one."""
+    """An ASGI application that wraps another one."""
 
     def __init__(self, app: ASGIApp, raw_prefix: str = API_PREFIX) -> None:
         """Paths that begin with `raw_prefix` are matched as they were sent, before they are percent-decoded."""
@@ -85,8 +85,8 @@ def _request_id(scope: Scope) -> str:
     """Returns the id that the client or a proxy gave the request, or a new one. Other text could forge log lines."""
     for name, value in scope["headers"]:
         if name == b"x-request-id":
-            given: str = value.decode("latin-1")
-            return given if _REQUEST_ID.fullmatch(given) else _new_id()
+            text: str = value.decode("latin-1")
+            return text if _REQUEST_ID.fullmatch(text) else _new_id()
     return _new_id()
 
 

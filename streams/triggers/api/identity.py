@@ -44,7 +44,7 @@ class Principal(Struct, frozen=True, kw_only=True):
 
 
 ANYONE: Final = Principal(name="anonymous", scopes=frozenset(Scope))
-"""The principal of every request to an API without tokens, which listens to this machine only."""
+"""The principal of every request to an API without tokens, which listens on this machine only."""
 
 
 class Identifier(Protocol):

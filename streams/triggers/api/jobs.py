@@ -32,7 +32,7 @@ _ANY: Final = "any"
 STATE: Final = choice("state", "Only items in this state.", *ItemState, _ANY, default=_ANY)
 FIRST: Final = integer("first", "Number of the first item.", default=0, minimum=0, maximum=MAX_ITEMS)
 LIMIT: Final = integer("limit", "Maximum number of items.", default=100, minimum=1, maximum=1000)
-JOBS: Final = integer("limit", "Maximum number of jobs.", default=50, minimum=1, maximum=1000)
+JOB_LIMIT: Final = integer("limit", "Maximum number of jobs.", default=50, minimum=1, maximum=1000)
 
 
 class JobBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,34 +82,35 @@ class Jobs:
                 method="POST", path="/v1/jobs/preview", handler=self.preview_job, scope=Scope.OPERATE, tag="jobs",
                 summary="Count what a job would change, and show some of it. Nothing is changed.",
                 description=_DELETING, body=body, answers={200: Answer("What matches now.", JobPreview)},
-                problems=(*refusals, *_AWAY),
+                problems=(*refusals, *_UNAVAILABLE),
             ),
             Operation(
                 method="POST", path="/v1/jobs", handler=self.create_job, scope=Scope.OPERATE, tag="jobs",
                 summary="Replay, skip, cancel, delete, adopt rules, redrive or discard everything that a filter finds.",
                 description=_CREATING + " " + _DELETING, parameters=(IDEMPOTENCY_KEY,), body=body,
-                answers={202: Answer("The job is recorded, and runs.", JobSummary)}, problems=(*refusals, *_AWAY),
+                answers={202: Answer("The job is recorded, and runs.", JobSummary)},
+                problems=(*refusals, *_UNAVAILABLE),
             ),
             Operation(
                 method="GET", path="/v1/jobs", handler=self.list_jobs, scope=Scope.READ, tag="jobs",
-                summary="List the newest jobs.", query=(JOBS,),
-                answers={200: Answer("The jobs.", JobList)}, problems=_AWAY,
+                summary="List the newest jobs.", query=(JOB_LIMIT,),
+                answers={200: Answer("The jobs.", JobList)}, problems=_UNAVAILABLE,
             ),
             Operation(
                 method="GET", path="/v1/jobs/{job}", handler=self.show_job, scope=Scope.READ, tag="jobs",
                 summary="Show a job, its progress and the state of its items.",
                 parameters=(JOB,), query=(STATE, FIRST, LIMIT),
                 answers={200: Answer("The job and some of its items.", JobView)},
-                problems=(Kind.NOT_FOUND, *_AWAY),
+                problems=(Kind.NOT_FOUND, *_UNAVAILABLE),
             ),
-            _continue(
+            _job_control(
                 "resume", self.resume_job,
                 "Resume a job that has ended early. What was published is not published again.",
                 {202: Answer("The job runs, unless it is finished.", JobSummary)},
             ),
-            _continue(
+            _job_control(
                 "cancel", self.cancel_job,
-                "Cancel the items of a job that are pending, wherever it runs. What is published is done.",
+                "Cancel the pending items of a job, wherever it runs. Items that are published are not undone.",
                 {200: Answer("The job afterwards.", JobSummary)},
             ),
         ]  # fmt: skip
@@ -130,7 +131,7 @@ class Jobs:
     async def list_jobs(self, call: Call) -> Response:
         """Lists jobs."""
         jobs = await self._services.blocking.run(self._services.jobs.log.read_jobs)
-        return json_response(JobList(jobs=[summarize(job) for job in jobs[: call.query(JOBS)]]))
+        return json_response(JobList(jobs=[summarize(job) for job in jobs[: call.query(JOB_LIMIT)]]))
 
     async def show_job(self, call: Call) -> Response:
         """Shows a job with its items."""
@@ -181,8 +182,8 @@ class Jobs:
         return job
 
 
-def _continue(name: str, handler: Handler, summary: str, answers: Mapping[int, Answer]) -> Operation:
-    """Returns an operation that says how a job goes on."""
+def _job_control(name: str, handler: Handler, summary: str, answers: Mapping[int, Answer]) -> Operation:
+    """Returns an operation that resumes or cancels a job."""
     return Operation(
         method="POST",
         path=f"/v1/jobs/{{job}}/{name}",
@@ -193,12 +194,12 @@ def _continue(name: str, handler: Handler, summary: str, answers: Mapping[int, A
         description=_DELETING,
         parameters=(JOB,),
         answers=answers,
-        problems=(Kind.NOT_FOUND, *_AWAY),
+        problems=(Kind.NOT_FOUND, *_UNAVAILABLE),
     )
 
 
 def _require_scope_for(call: Call, action: Action) -> None:
-    """Raises a problem if the token does not allow the action on a single session either."""
+    """Raises a problem unless the token allows the same action on a single session."""
     require_scope(call.principal, Scope.ADMIN if action is Action.DELETE else Scope.OPERATE)
 
 
@@ -245,7 +246,7 @@ def _id_of(principal: str, key: str) -> str:
     return "key-" + blake2b(f"{principal}\n{key}".encode(), digest_size=12).hexdigest()
 
 
-_AWAY: Final = (Kind.UNAVAILABLE, Kind.OVERLOADED)
+_UNAVAILABLE: Final = (Kind.UNAVAILABLE, Kind.OVERLOADED)
 _EXAMPLE: Final = {
     "action": "replay",
     "where": {"status": "failed", "exception": "TimeoutError", "prefix": "order-"},

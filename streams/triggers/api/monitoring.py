@@ -67,7 +67,7 @@ class Monitoring:
                 scope=None,
                 tag="monitoring",
                 summary="Check that the API's process is alive.",
-                answers={200: Answer("It is alive. This says nothing about Kafka or the workers.", Health, _HEALTHY)},
+                answers={200: Answer("It is alive. This says nothing about Kafka or the workers.", Health, _ALIVE)},
             ),
             Operation(
                 method="GET",
@@ -76,7 +76,7 @@ class Monitoring:
                 scope=None,
                 tag="monitoring",
                 summary="Check that a broker answers and that the topic of the events exists.",
-                answers={200: Answer("Events can be published.", Health, _HEALTHY)},
+                answers={200: Answer("Events can be published.", Health, _READY)},
                 problems=(Kind.UNAVAILABLE, Kind.OVERLOADED),
             ),
             Operation(
@@ -123,4 +123,5 @@ class Monitoring:
         return json_response(LagReport(partitions=partitions, unfinished=unfinished))
 
 
-_HEALTHY: Final = {"status": "ready", "in_flight": 0}
+_ALIVE: Final = {"status": "alive", "in_flight": 0}
+_READY: Final = {"status": "ready", "in_flight": 0}

@@ -49,9 +49,9 @@ def integer(name: str, description: str, *, default: int, minimum: int, maximum:
 
 def optional_integer(name: str, description: str, *, minimum: int, maximum: int) -> QueryParameter[int | None]:
     """Returns a parameter with a whole number that may be missing."""
-    given = integer(name, description, default=minimum, minimum=minimum, maximum=maximum)
-    schema = {key: value for key, value in given.schema.items() if key != "default"}
-    return QueryParameter(name, description, given.parse, None, schema, minimum)
+    required = integer(name, description, default=minimum, minimum=minimum, maximum=maximum)
+    schema = {key: value for key, value in required.schema.items() if key != "default"}
+    return QueryParameter(name, description, required.parse, None, schema, minimum)
 
 
 def text(name: str, description: str, example: str, max_characters: int = 1024) -> QueryParameter[str]:
@@ -68,8 +68,8 @@ def text(name: str, description: str, example: str, max_characters: int = 1024) 
 
 def optional_text(name: str, description: str, example: str, max_characters: int = 1024) -> QueryParameter[str | None]:
     """Returns a parameter with any text that may be missing."""
-    given = text(name, description, example, max_characters)
-    return QueryParameter(name, description, given.parse, None, given.schema, example)
+    required = text(name, description, example, max_characters)
+    return QueryParameter(name, description, required.parse, None, required.schema, example)
 
 
 def choice(name: str, description: str, *values: str, default: str) -> QueryParameter[str]:

@@ -25,7 +25,7 @@ class Recorded(Struct, frozen=True, kw_only=True, omit_defaults=True):
     instance: InstanceView | None = None
     """The instance after the event."""
     replays: list[str] = []
-    """The instances that run what the instance ran."""
+    """Names of the instances that run the task again."""
 
 
 class ReplayBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,7 +73,7 @@ class AdoptBody(Struct, frozen=True, forbid_unknown_fields=True):
     """The version. 0 means the newest one."""
 
 
-EXPLAINED: Final = (
+DESCRIPTION: Final = (
     "The event is recorded with the name of the token as its actor, and the timeline shows it. With an"
     " Idempotency-Key, repeating the request has no further effect."
 )

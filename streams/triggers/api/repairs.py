@@ -15,7 +15,7 @@ from triggers.api.parameters import Parameter
 from triggers.api.problems import Kind
 from triggers.api.repair_bodies import (
     ANSWERS,
-    EXPLAINED,
+    DESCRIPTION,
     REFUSALS,
     AdoptBody,
     CancelBody,
@@ -62,7 +62,7 @@ class Repairs:
             _repair(
                 f"{_BASE}/rules",
                 self.adopt_rules,
-                "Bind a session to a version of published rules, although that leaves existing sessions alone.",
+                "Bind an existing session to a version of published rules, even to one that was published with `keep`.",
                 Body({JSON: Media(AdoptBody, {"rules": "orders", "version": 3})}),
                 parameters=(UID, IDEMPOTENCY_KEY),
             ),
@@ -198,7 +198,7 @@ def _repair(
         scope=Scope.OPERATE,
         tag="operate",
         summary=summary,
-        description=EXPLAINED,
+        description=DESCRIPTION,
         parameters=parameters,
         body=body,
         answers=ANSWERS,

@@ -112,7 +112,9 @@ def run(app: ASGIApp, listening: socket.socket) -> None:
 
 
 def _protocol() -> type[asyncio.Protocol] | Literal["auto"]:
-    """Returns the protocol of connections. Without httptools, which Windows lacks, uvicorn's own one limits heads."""
+    """Returns the protocol of connections. Without httptools, which Windows lacks, uvicorn uses h11, which limits the
+    size of heads itself.
+    """
     if find_spec("httptools") is None:
         return "auto"
     from triggers.api.guarded_protocol import GuardedProtocol  # noqa: PLC0415  # it needs httptools

@@ -19,7 +19,7 @@ from triggers.jobs.job_threads import JobThreads
 from triggers.settings import Settings
 
 SOURCE: Final = "api"
-"""Source of the events of the API whose principal is not their source."""
+"""`source` of the events of the API, except for fires with a token, whose source is the name of the token."""
 
 
 class Services:

@@ -31,9 +31,9 @@ AT: Final = parsed(
 STATUS: Final = text("status", "Only instances with this status.", "failed")
 TASK: Final = text("task", "Only this task.", "t_ship")
 AFTER: Final = integer(
-    "after", "Only events behind this offset: `next` of the previous page.", default=-1, minimum=-1, maximum=2**63 - 1
+    "after", "Only events after this offset: `next` of the previous page.", default=-1, minimum=-1, maximum=2**63 - 1
 )
-EVENTS: Final = integer("limit", "Maximum number of events.", default=200, minimum=1, maximum=1000)
+EVENT_LIMIT: Final = integer("limit", "Maximum number of events.", default=200, minimum=1, maximum=1000)
 
 
 class InstanceList(Struct, frozen=True, kw_only=True):
@@ -77,7 +77,7 @@ class Sessions:
                 self.show_timeline,
                 "Show what happened to a session: each event, what it did, and who caused it.",
                 Answer("The events in their order.", Timeline),
-                query=(AFTER, EVENTS),
+                query=(AFTER, EVENT_LIMIT),
             ),
             _read(
                 "/v1/sessions/{uid}/explanation",
@@ -110,7 +110,7 @@ class Sessions:
 
     async def show_timeline(self, call: Call) -> Response:
         """Shows the events of a session and what they did."""
-        uid, after, limit = call.name("uid"), call.query(AFTER), call.query(EVENTS)
+        uid, after, limit = call.name("uid"), call.query(AFTER), call.query(EVENT_LIMIT)
         return json_response(await self._services.blocking.run(self._timeline, uid, after, limit))
 
     async def explain_session(self, call: Call) -> Response:

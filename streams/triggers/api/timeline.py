@@ -44,7 +44,7 @@ class Timeline(Struct, frozen=True, kw_only=True):
 
 
 def timeline_of(uid: str, events: list[Event], after: int, limit: int) -> Timeline:
-    """Returns the timeline of a session behind an offset. Folds all events, because effects depend on earlier ones."""
+    """Returns the timeline of a session after an offset. Folds all events, because effects depend on earlier ones."""
     proofs = explain(uid, events).events
     page = [pair for pair in zip(events, proofs, strict=True) if pair[0].position > after]
     entries = [_entry(event, proof) for event, proof in page[:limit]]

@@ -58,7 +58,7 @@ class ListPositionType(click.ParamType):
             return value
         asked_at, _, cursor = value.partition(".")
         if not (asked_at.isascii() and asked_at.isdecimal() and cursor):
-            self.fail(f"{value!r:.80} is no cursor; pass on what the page before has printed", param, ctx)
+            self.fail(f"{value!r:.80} is no cursor; pass the one that the previous page printed", param, ctx)
         return ListPosition(int(asked_at), cursor)
 
 

@@ -20,7 +20,7 @@ _MAX_CALLS: Final = 500
 
 
 class BlockingCalls:
-    """Reads sessions, topics and groups. Fires do not pass through it, so slow reads do not delay them."""
+    """Runs reads of sessions, topics and groups. Fires do not pass through it, so slow reads do not delay them."""
 
     def __init__(self, threads: int = _THREADS, max_calls: int = _MAX_CALLS) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="blocking")
@@ -30,7 +30,7 @@ class BlockingCalls:
     async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs the call in a thread and returns its result. Raises Overloaded if too many calls wait."""
         if self._calls >= self._max_calls:
-            raise Overloaded(f"{self._calls} requests wait for workers or Kafka")
+            raise Overloaded(f"{self._calls} requests wait for workers or Kafka; try again")
         self._calls += 1
         context = contextvars.copy_context()
         try:

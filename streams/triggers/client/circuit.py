@@ -35,8 +35,10 @@ class Circuit:
         """Raise BrokerUnavailable if the circuit is open; then nothing was sent."""
         opened_at = self._opened_at
         if opened_at is not None and self.is_open:
-            away_s = time.monotonic() - opened_at
-            raise BrokerUnavailable(f"no Kafka broker has answered for {away_s:.0f} s, so nothing was sent; try again")
+            silent_s = time.monotonic() - opened_at
+            raise BrokerUnavailable(
+                f"no Kafka broker has answered for {silent_s:.0f} s, so nothing was sent; try again"
+            )
 
     def open(self) -> None:
         """Make calls fail until a broker answers. Idempotent."""

@@ -1,7 +1,7 @@
 """`DeadLetters`: lists, shows, redrives and discards dead letters, for the CLI, the HTTP API and the console.
 
 What an operator does with a dead letter is recorded on its topic by a mark. A redrive and its mark are in one
-transaction, and all redrives and discards of an installation come one after another. So a letter is redriven once,
+transaction, and all redrives and discards of an installation take turns. So a letter is redriven once,
 even if several operators ask for it or a redrive ends in the middle.
 """
 
@@ -35,8 +35,8 @@ _INCOMPLETE: Final = (
     " (missing: {0.missing}); publish the record again from where it came from"
 )
 
-Place = tuple[int, int]
-"""The partition and offset of a dead letter in its topic."""
+PartitionOffset = tuple[int, int]
+"""A partition and an offset."""
 
 
 _Original = Callable[[DeadLetter], TransactionalRecord]
@@ -99,18 +99,18 @@ class DeadLetters:
         marks = _read_marks(self._settings, {partition: offset})
         return stored._replace(mark=marks.get((partition, offset)))
 
-    def read_places(self, places: Collection[Place]) -> dict[Place, StoredLetter]:
+    def read_letters_at(self, coordinates: Collection[PartitionOffset]) -> dict[PartitionOffset, StoredLetter]:
         """Returns the dead letters at these coordinates, with their marks. Those that are not there are left out."""
-        starts, wanted = partition_starts(self._settings, self._topic), set(places)
-        firsts = _first_offsets(place for place in places if place[0] in starts)
+        starts, wanted = partition_starts(self._settings, self._topic), set(coordinates)
+        firsts = _first_offsets(each for each in coordinates if each[0] in starts)
         firsts = {partition: max(offset, starts[partition]) for partition, offset in firsts.items()}
         ends: dict[int, int] = {}
         for partition, offset in wanted:
             ends[partition] = max(offset + 1, ends.get(partition, 0))
         marks = _read_marks(self._settings, firsts)
         letters = read_letters(self._settings, firsts, ends)
-        found = {(each.partition, each.offset): each for each in letters if (each.partition, each.offset) in wanted}
-        return {place: each._replace(mark=marks.get(place)) for place, each in found.items()}
+        stored = {(each.partition, each.offset): each for each in letters if (each.partition, each.offset) in wanted}
+        return {at: each._replace(mark=marks.get(at)) for at, each in stored.items()}
 
     def redrive(self, letters: Sequence[StoredLetter]) -> list[StoredLetter]:
         """Publishes the original values, keys and headers to their original topics, and marks the letters.
@@ -189,13 +189,13 @@ def read_letters(
         yield StoredLetter(message.partition() or 0, message.offset() or 0, letter)
 
 
-def _read_marks(settings: Settings, starts: Mapping[int, int]) -> dict[Place, LetterMark]:
-    """Returns the first mark of each dead letter behind these offsets."""
+def _read_marks(settings: Settings, starts: Mapping[int, int]) -> dict[PartitionOffset, LetterMark]:
+    """Returns the first mark of each dead letter after these offsets."""
     return _marks_among(read_range(settings, Topology(settings.namespace).dead_letters, starts))
 
 
-def _marks_among(messages: Iterable[Message]) -> dict[Place, LetterMark]:
-    marks: dict[Place, LetterMark] = {}
+def _marks_among(messages: Iterable[Message]) -> dict[PartitionOffset, LetterMark]:
+    marks: dict[PartitionOffset, LetterMark] = {}
     for message in messages:
         mark = decode_letter_mark(message.value(), message.timestamp()[1])
         if mark is not None and mark.partition == (message.partition() or 0):
@@ -203,10 +203,10 @@ def _marks_among(messages: Iterable[Message]) -> dict[Place, LetterMark]:
     return marks
 
 
-def _first_offsets(places: Iterable[Place]) -> dict[int, int]:
+def _first_offsets(coordinates: Iterable[PartitionOffset]) -> dict[int, int]:
     """Returns the smallest offset in each partition."""
     offsets: dict[int, int] = {}
-    for partition, offset in places:
+    for partition, offset in coordinates:
         offsets[partition] = min(offset, offsets.get(partition, offset))
     return offsets
 

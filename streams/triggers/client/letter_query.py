@@ -50,4 +50,4 @@ class LetterQuery(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_
 
 
 EVERY_LETTER: Final = LetterQuery()
-"""The filter that is empty."""
+"""The empty filter, which every letter matches."""

@@ -17,7 +17,7 @@ from triggers.topology import Topology, partition_of
 
 
 class Owners:
-    """The URLs of the workers by partition, which are cached until `forget` is called.
+    """The URLs of the workers by partition, which are cached until `forget_owners` is called.
 
     Thread-safe, and usable before and after a fork.
     """

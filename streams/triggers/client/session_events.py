@@ -9,7 +9,7 @@ from typing import cast
 from confluent_kafka import Message
 from msgspec.structs import replace
 
-from triggers.client.dead_letters import read_letters
+from triggers.client.dead_letters import PartitionOffset, read_letters
 from triggers.client.owners import Owners
 from triggers.client.published_rules import StreamRules
 from triggers.client.schema_registry import event_decoder
@@ -24,9 +24,6 @@ from triggers.kafka.range_reads import partition_starts, read_range, watermarks
 from triggers.kafka.records import Record, headers_of
 from triggers.settings import Settings
 from triggers.topology import Topology, partition_of
-
-PartitionOffset = tuple[int, int]
-"""A partition and an offset."""
 
 _NO_SCHEMA = {Reason.NO_REGISTRY, Reason.UNKNOWN_SCHEMA}
 
@@ -49,7 +46,7 @@ class SessionEvents:
     def read_session(self, uid: str) -> list[Event]:
         """Returns the events of a session in the order in which they were applied.
 
-        Reads them at the offsets in the owner's event index, or with `scan` if no worker answers. Raises
+        Reads them at the offsets in the owner's event index, or with `scan_partitions` if no worker answers. Raises
         SessionNotFound and EventsExpired.
         """
         return self.read_sessions([uid])[uid]

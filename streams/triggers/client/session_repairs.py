@@ -1,6 +1,6 @@
 """`SessionRepairs`: what operators do with one session, for the HTTP API and the console.
 
-An operation is checked against the session as it is now, published as an event with its actor, and looked at when a
+An operation is checked against the session as it is now, published as an event with its actor, and read back when a
 worker has applied it. The command line does the same through a `TriggerManager`, with the same checks.
 """
 
@@ -58,7 +58,7 @@ class Repaired(Struct, frozen=True, kw_only=True):
     instance: InstanceView | None = None
     """The instance after the event, or None if the event is about the whole session, or is not applied yet."""
     replays: list[str] = []
-    """The instances that run what the instance ran."""
+    """Names of the instances that run the task again."""
 
 
 class SessionRepairs:

@@ -80,7 +80,7 @@ class SessionSearch:
         """
         query.check()
         if not 1 <= limit <= MAX_LIMIT:
-            raise CallError(f"limit is {limit}, it must be between 1 and {MAX_LIMIT}")
+            raise CallError(f"limit is {limit}; it must be between 1 and {MAX_LIMIT}")
         after = "" if cursor is None else decode_cursor(query, cursor)
         deadline = time.monotonic() + patience_s
         merged, missing = self._find_more(query, limit, after, deadline)
@@ -98,8 +98,7 @@ class SessionSearch:
         """Yields complete pages until the last one, beginning at a cursor.
 
         Waits up to `patience_s` (default: `read_timeout_s`) for partitions that move. Blocks, and raises like `find`
-        with `complete`; a caller that has
-        stored the cursor of the previous page can continue there.
+        with `complete`; a caller that has stored the cursor of the previous page can continue there.
         """
         patience_s = self._timeout_s if patience_s is None else patience_s
         while True:

@@ -79,7 +79,7 @@ class JobLog:
     def cancel(self, job_id: str, actor: str | None) -> Job:
         """Cancels the items of a job that are pending, wherever it runs, and returns the job. Raises JobNotFound.
 
-        What is published is done. A job without pending items stays as it is.
+        Items that are published are not undone. A job without pending items stays as it is.
         """
         job = self.find(job_id)
         self.write(lambda: [JobCancelled(job=job_id, actor=actor)] if job.first_pending(1) else [])

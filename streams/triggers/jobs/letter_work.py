@@ -37,9 +37,9 @@ class LetterWork:
 
     def _read(self, numbers: Collection[int]) -> dict[int, StoredLetter]:
         """Returns the letters of items by number, without those that retention has removed."""
-        places = {number: self._job.items[number].letter for number in numbers}
-        found = self._letters.read_places(list(places.values())) if places else {}
-        return {number: found[place] for number, place in places.items() if place in found}
+        coordinates = {number: self._job.items[number].letter for number in numbers}
+        letters = self._letters.read_letters_at(list(coordinates.values())) if coordinates else {}
+        return {number: letters[at] for number, at in coordinates.items() if at in letters}
 
     def _obstacle_to(self, stored: StoredLetter | None) -> str:
         """Returns why a letter is not changed, or empty text."""

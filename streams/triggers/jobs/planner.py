@@ -82,7 +82,10 @@ class Selection(Struct, frozen=True, kw_only=True):
 
 
 class JobPlanner:
-    """Thread-safe. All methods block, and raise BrokerUnavailable and OwnerUnavailable."""
+    """Selects the items of jobs, and records the jobs. Thread-safe.
+
+    All methods block, and raise BrokerUnavailable and OwnerUnavailable.
+    """
 
     def __init__(self, settings: Settings, log: JobLog, search: SessionSearch, reader: SessionReader) -> None:
         self._settings = settings
@@ -116,7 +119,7 @@ class JobPlanner:
         A job that has the id already is returned as it is. Raises CallError for a wrong rate or option.
         """
         if not 0 < rate <= MAX_RATE:
-            raise CallError(f"rate is {rate:g}, it must be more than 0 and at most {MAX_RATE:g} items per second")
+            raise CallError(f"rate is {rate:g}; it must be more than 0 and at most {MAX_RATE:g} items per second")
         created = JobCreated(
             job=job_id or new_job_id(),
             change=selection.change,

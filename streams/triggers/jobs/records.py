@@ -39,7 +39,7 @@ class ItemState(StrEnum):
     """The state of an item."""
 
     PENDING = "pending"
-    """Nothing yet."""
+    """Nothing has been done for it yet."""
     PUBLISHED = "published"
     """Its event is in the log, and its effect has not been checked yet. A dead letter is about to be changed."""
     APPLIED = "applied"
@@ -50,7 +50,7 @@ class ItemState(StrEnum):
     OBSOLETE = "obsolete"
     """Nothing was published, because the instance or the session had changed, so that the action did not apply."""
     CANCELLED = "cancelled"
-    """Nothing was published, because an operator cancelled the job before."""
+    """Nothing was published, because an operator cancelled the job first."""
 
 
 class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -101,7 +101,7 @@ class ItemResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str = ""
     """The status that the instance has after the event, or why there was none."""
     replays: list[str] = []
-    """Names of the instances that run again what the instance ran."""
+    """Names of the instances that run the task again."""
 
 
 class JobCreated(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="created"):

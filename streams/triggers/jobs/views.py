@@ -88,7 +88,7 @@ class ItemView(Struct, frozen=True, kw_only=True):
     detail: str
     """The status of the instance after the event, or why there was none."""
     replays: list[str]
-    """Names of the instances that run again what the instance ran."""
+    """Names of the instances that run the task again."""
     partition: int | None = None
     offset: int | None = None
     """Coordinates of the dead letter, if the item is one."""

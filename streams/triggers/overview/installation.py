@@ -54,7 +54,7 @@ class InstallationReader(Protocol):
     """Answers questions about all sessions and processes. Thread-safe; every method blocks and raises TriggersError."""
 
     def find(self, query: SessionQuery, limit: int, cursor: str | None, patience_s: float) -> Page:
-        """Return the next sessions that match, and the cursor of the page behind them."""
+        """Return the next sessions that match, and the cursor of the next page."""
 
     def count_statuses(self) -> StatusCounts:
         """Return the number of instances by task and status."""

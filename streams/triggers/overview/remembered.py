@@ -37,7 +37,7 @@ class RememberedAnswer(Generic[T]):
         asked = self._current_question()
         done, _ = await asyncio.wait([asked], timeout=patience_s)
         if not done:
-            return Answer(None, f"there is no answer after {patience_s:.0f} s; reload the page")
+            return Answer(None, f"there is no answer after {patience_s:.0f} s; try again")
         try:
             return Answer(asked.result())
         except TriggersError as error:
@@ -47,8 +47,8 @@ class RememberedAnswer(Generic[T]):
         asked = self._asked
         if asked is None or (asked.done() and time.monotonic() - self._answered_at > self._keep_s):
             asked = self._asked = asyncio.get_running_loop().run_in_executor(self._threads, self._ask)
-            asked.add_done_callback(self._note_time)
+            asked.add_done_callback(self._record_time)
         return asked
 
-    def _note_time(self, _: asyncio.Future[T]) -> None:
+    def _record_time(self, _: asyncio.Future[T]) -> None:
         self._answered_at = time.monotonic()

@@ -27,7 +27,7 @@ def decode_cursor(query: SessionQuery, cursor: str) -> str:
     except ValueError:
         after = ""
     if not after:
-        raise CallError(f"{cursor!r:.80} is no cursor; pass on what the page before has")
+        raise CallError(f"{cursor!r:.80} is no cursor; pass the cursor of the previous page")
     if digest != _digest(query):
         raise CallError(f"{cursor!r:.80} belongs to another query; begin without a cursor")
     return after

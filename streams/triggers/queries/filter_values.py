@@ -17,6 +17,6 @@ def check_values(query: Struct) -> None:
     for name in query.__struct_fields__:
         value = getattr(query, name)
         if isinstance(value, str) and len(value) > MAX_TEXT:
-            raise CallError(f"{name} has {len(value)} characters, the limit is {MAX_TEXT}")
+            raise CallError(f"{name} has {len(value)} characters; the limit is {MAX_TEXT}")
         if isinstance(value, int) and value < 0:
-            raise CallError(f"{name} is {value}, it must not be negative")
+            raise CallError(f"{name} is {value}; it must not be negative")

@@ -1,4 +1,4 @@
-"""Joins the answers of the partitions to one."""
+"""Joins the answers of the partitions into one."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Merged(Struct, frozen=True):
 def merge_pages(pages: Collection[PartitionPage], limit: int) -> Merged:
     """Returns the first `limit` sessions of the partitions, in the order of their UIDs.
 
-    A partition that has examined its share of rows has sessions up to a UID only. Behind the least of these UIDs no
-    session is returned, because another partition may have one before it.
+    A partition that has examined its share of rows has sessions up to a UID only. No session after the smallest of
+    these UIDs is returned, because another partition may have one before it.
     """
     frontier = min((page.reached.encode() for page in pages if page.reached is not None), default=None)
     found = sorted((session for page in pages for session in page.sessions), key=_uid)

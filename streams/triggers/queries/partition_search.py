@@ -112,7 +112,7 @@ class PartitionSearch:
                 yield uid, row
 
     def _failure_rows(self, after: bytes) -> Iterator[tuple[bytes, str, bytes]]:
-        """Yields UID, task and row of the failed instances of all sessions behind a UID."""
+        """Yields UID, task and row of the failed instances of all sessions after a UID."""
         for key, row in self._rows.scan(start_of_failures(self._query.prefix.encode()), start_of_failures(after)):
             self._examined += 1
             uid, task, _ = parse_failure_key(key)
