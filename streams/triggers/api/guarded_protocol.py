@@ -1,4 +1,4 @@
-"""Limits the head of requests: its size, and the time in which it must arrive. uvicorn's httptools protocol limits neither."""
+"""Limits the size of a request's head, and the time in which it must arrive. uvicorn's httptools limits neither."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     @override
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Takes a header. Drops trailers, the headers after a chunked body: nothing reads them, and they have no limit."""
+        """Takes a header. Drops those after a chunked body (trailers): nothing reads them, and they have no limit."""
         if self._is_in_head:
             super().on_header(name, value)
 

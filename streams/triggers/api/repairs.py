@@ -62,7 +62,7 @@ class Repairs:
             _repair(
                 f"{_BASE}/rules",
                 self.adopt_rules,
-                "Bind an existing session to a version of published rules, even to one that was published with `keep`.",
+                "Bind an existing session to a version of published rules, even if that version says `keep`.",
                 Body({JSON: Media(AdoptBody, {"rules": "orders", "version": 3})}),
                 parameters=(UID, IDEMPOTENCY_KEY),
             ),

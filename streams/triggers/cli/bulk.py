@@ -87,7 +87,7 @@ def bulk_options(command: F) -> Callable[..., Any]:
 def repair_many(ctx: click.Context, change: Change, bulk: Bulk, *, as_json: bool) -> None:
     """Show what the filter finds, ask, record the job, and run it to its end."""
     if as_json and not (bulk.yes or bulk.dry_run):
-        raise click.UsageError("--json asks nothing: add --yes, or --dry-run")
+        raise click.UsageError("--json cannot ask for confirmation; add --yes, or --dry-run")
     settings = kafka_settings(ctx, "events", "jobs")
     log, reader = JobLog(settings), SessionReader(settings)
     planner = JobPlanner(settings, log, SessionSearch(settings), reader)

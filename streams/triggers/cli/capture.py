@@ -8,7 +8,7 @@ import click
 
 from triggers.analysis.input_file import InputFile
 from triggers.analysis.verify.capsules import capture, file_name
-from triggers.cli.log_options import log_options, sessions_events
+from triggers.cli.log_options import events_by_session, log_options
 from triggers.cli.settings_options import command_settings
 
 
@@ -36,7 +36,7 @@ def capture_command(
     """
     if into is None and len(sessions) > 1:
         raise click.UsageError("more than one session needs --into FOLDER")
-    for session, events in sessions_events(command_settings(ctx), sessions, file, rules).items():
+    for session, events in events_by_session(command_settings(ctx), sessions, file, rules).items():
         capsule = capture(session, events, masked)
         if into is None:
             click.get_binary_stream("stdout").write(capsule)

@@ -15,13 +15,17 @@ from triggers.settings import Settings
 
 @click.command("copy")
 @click.argument("namespace", metavar="FROM_NAMESPACE")
-@click.option("--from-brokers", help="Bootstrap servers of its cluster. Default: the same cluster.")
+@click.option("--from-brokers", help="Bootstrap servers of the cluster of FROM_NAMESPACE. Default: the same cluster.")
 @click.option(
     "--from-kafka-config-file",
     metavar="FILE",
-    help="Properties of librdkafka for its cluster, instead of TRIGGERS_KAFKA_*.",
+    help="Properties of librdkafka for the cluster of FROM_NAMESPACE, instead of TRIGGERS_KAFKA_*.",
 )
-@click.option("--mirrored", is_flag=True, help="A mirror has written its topics, so that their offsets have changed.")
+@click.option(
+    "--mirrored",
+    is_flag=True,
+    help="A mirror has written the topics of FROM_NAMESPACE, so that their offsets have changed.",
+)
 @setting("partitions", "Number of partitions of the new topics.")
 @setting("replication_factor", "Replicas of each partition; 3 in production.")
 @click.option(

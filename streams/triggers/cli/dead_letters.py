@@ -41,7 +41,7 @@ def dead_letters_command() -> None:
 @json_option
 @click.pass_context
 def list_letters(ctx: click.Context, limit: int, reason: str | None, state: str, as_json: bool) -> None:
-    """List the newest dead letters, without those that were redriven or discarded."""
+    """List the newest dead letters; by default, only open ones."""
     letters = DeadLetters(kafka_settings(ctx, "dead_letters"))
     newest = letters.read_newest(limit, LetterQuery(reason=reason), None if state == "any" else state)
     if as_json:

@@ -67,9 +67,7 @@ def fire_command(
     if export_spans("triggers-cli"):
         ctx.call_on_close(flush)
     if file is not None:
-        refuse_ignored(
-            ctx, "does not go with --from: each line of the file has its own", "session", "trigger", *_OF_ONE_EVENT
-        )
+        refuse_ignored(ctx, "does not go with --from: each line of the file has its own", *_OF_ONE_EVENT)
         from triggers.cli.fire_file import fire_file
 
         require_kafka(settings)

@@ -48,12 +48,12 @@ def fire_file(settings: Settings, file: InputFile, rules: bytes | None, start_li
 def _publish(publisher: KafkaPublisher, reading: _Reading, on_progress: Callable[[], None]) -> None:
     try:
         for number, _ in enumerate(publisher.publish_many(reading.events()), 1):
-            reading.acknowledged()
+            reading.acknowledge_oldest()
             if number % _PRINT_EVERY == 0:
                 on_progress()
         publisher.close()
     except TryAgain as error:
-        raise BrokerUnavailable(f"{error}. {reading.resume()}") from error
+        raise BrokerUnavailable(f"{error}. {reading.resume_advice()}") from error
 
 
 _PRINT_EVERY = 500
@@ -82,11 +82,11 @@ class _Reading:
         """The number of different sessions so far."""
         return len(self._sessions)
 
-    def acknowledged(self) -> None:
+    def acknowledge_oldest(self) -> None:
         """Record that the oldest event in flight is acknowledged."""
         self._unacknowledged.popleft()
 
-    def resume(self) -> str:
+    def resume_advice(self) -> str:
         """Return the advice for resuming after the broker has failed."""
         first = self._unacknowledged[0] if self._unacknowledged else self._start_line
         return f"Every line before {first} is acknowledged; resume with --start-line {first}"

@@ -1,4 +1,4 @@
-"""`triggers jobs` shows the jobs of `--where`, and resumes those that ended early."""
+"""`triggers jobs` shows the jobs of `--where`, resumes those that ended early, and cancels others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from triggers.jobs.views import ItemView, summarize, view_job
 
 @click.group("jobs", cls=SuggestingGroup)
 def jobs_command() -> None:
-    """Show bulk repairs, and resume those that ended early."""
+    """Show bulk repairs, resume those that ended early, and cancel others."""
 
 
 @jobs_command.command("list")
@@ -77,7 +77,7 @@ def resume_job(ctx: click.Context, job: str, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def cancel_job(ctx: click.Context, job: str, as_json: bool) -> None:
-    """Cancel the items of JOB that are pending, wherever it runs. What is published is done."""
+    """Cancel the pending items of JOB, wherever it runs. Items that are published are not undone."""
     settings = kafka_settings(ctx, "jobs")
     found = JobLog(settings).cancel(job, actor_name(settings))
     if as_json:

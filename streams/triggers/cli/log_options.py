@@ -46,10 +46,10 @@ def every_event(settings: Settings, file: InputFile | None, rules: bytes | None)
 
 def session_events(settings: Settings, session: str, file: InputFile | None, rules: bytes | None) -> list[Event]:
     """Read the session's events. Raises SessionNotFound, EventsExpired, BadLog, BadCapsule, BrokerUnavailable."""
-    return sessions_events(settings, [session], file, rules)[session]
+    return events_by_session(settings, [session], file, rules)[session]
 
 
-def sessions_events(
+def events_by_session(
     settings: Settings, sessions: Sequence[str], file: InputFile | None, rules: bytes | None
 ) -> dict[str, list[Event]]:
     """Read the events of several sessions in one pass. Raises as `session_events` does if one of them has no event."""

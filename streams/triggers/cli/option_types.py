@@ -34,12 +34,12 @@ class Duration(click.ParamType):
 
 @dataclass(frozen=True)
 class ListPosition:
-    """Where a list begins, or goes on after the page before."""
+    """Where a list begins, or continues after the previous page."""
 
     asked_at: int
     """The time from which durations of the first page count back, in milliseconds since 1970."""
     cursor: str | None = None
-    """The cursor of the page before, which belongs to that page's query alone."""
+    """The cursor of the previous page. It is valid only for the query of that page."""
 
     def after(self, cursor: str | None) -> str | None:
         """Returns what `--cursor` must be for the next page, if there is one."""

@@ -20,8 +20,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _BORDER = 3
 """Width of the border and the margins of a column."""
-_LEAST_WIDTH = 12
-"""Width that a column needs at least for texts that are still readable when they are broken."""
+_MIN_WIDTH = 12
+"""Minimum width of a column in which wrapped text is still readable."""
 
 json_option: Callable[[F], F] = click.option(
     "--json", "as_json", is_flag=True, envvar="TRIGGERS_JSON", help="Print one JSON document."
@@ -41,7 +41,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title:
     """
     stdout, cells = console(), [[cell(value) for value in row] for row in rows]
     widths = _widths(columns, cells)
-    if stdout.is_terminal and _table_width(min(width, _LEAST_WIDTH) for width in widths) > stdout.width:
+    if stdout.is_terminal and _table_width(min(width, _MIN_WIDTH) for width in widths) > stdout.width:
         _print_records(stdout, columns, cells, title)
     else:
         stdout.print(_table_of(columns, cells, title))

@@ -44,13 +44,11 @@ COMMANDS = {
     "skip": Entry("triggers.cli.operate", "Resolve failed instances without running them."),
     "cancel": Entry("triggers.cli.operate", "End instances that wait, are scheduled or run."),
     "delete": Entry("triggers.cli.delete", "Delete a session, or all that match."),
-    "jobs": Entry("triggers.cli.jobs", "Show bulk repairs, and resume them."),
+    "jobs": Entry("triggers.cli.jobs", "Show, resume and cancel bulk repairs."),
     "migrate": Entry("triggers.cli.migrate", "Move sessions from a Django cache into the stream."),
     "copy": Entry("triggers.cli.copy", "Move an installation to another namespace, number of partitions or cluster."),
     "rebuild": Entry("triggers.cli.rebuild", "Write the changelog again from the events, or compare them."),
-    "reserve-offsets": Entry(
-        "triggers.cli.reserve_offsets", "Go on after the events were lost and the changelog was not."
-    ),
+    "reserve-offsets": Entry("triggers.cli.reserve_offsets", "Continue from the changelog after the events were lost."),
     "dead-letters": Entry("triggers.cli.dead_letters", "List, redrive and discard records that could not be applied."),
     "explain": Entry("triggers.cli.explain", "Explain a session's state and what each event did."),
     "stats": Entry("triggers.cli.stats", "Count what rules and triggers did, find stuck sessions."),
@@ -165,5 +163,5 @@ def main(ctx: click.Context, brokers: str | None, namespace: str | None, kafka_c
 
 
 def command_names() -> Sequence[str]:
-    """Return the names of all commands. Used by the tests of the docs."""
+    """Return the names of all commands, for the tests of the docs."""
     return list(COMMANDS)

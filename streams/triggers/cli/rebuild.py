@@ -13,7 +13,7 @@ from triggers.recovery.changelog_rebuild import PartitionRebuilt, RebuildOptions
 @click.command("rebuild")
 @click.option("--check", "is_check", is_flag=True, help="Write nothing. The exit code is 1 if rows differ.")
 @click.option(
-    "--accept-removed", is_flag=True, help="Go on although retention has removed the first events of a partition."
+    "--accept-removed", is_flag=True, help="Continue even if retention has removed the first events of a partition."
 )
 @json_option
 @click.pass_context

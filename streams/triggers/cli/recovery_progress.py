@@ -1,4 +1,4 @@
-"""How far a command that folds events has come: a bar on a terminal, a line now and then elsewhere."""
+"""How far a command that folds events has come: a bar on a terminal, elsewhere a line at intervals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LINE_EVERY = 100_000
 """Number of offsets after which a line is printed, if standard error is no terminal."""
 
 ShowProgress = Callable[[int, int], None]
-"""Is called with the number of offsets that are done, and the number of all offsets."""
+"""Shows how far a command has come: takes the number of offsets that are done, and the number of all offsets."""
 
 
 @contextmanager

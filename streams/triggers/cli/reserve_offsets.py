@@ -1,4 +1,4 @@
-"""`triggers reserve-offsets` goes on after the loss of the events topic."""
+"""`triggers reserve-offsets` lets an installation continue after the loss of the events topic."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from triggers.recovery.lost_events import reserve_lost_offsets
 @json_option
 @click.pass_context
 def reserve_offsets_command(ctx: click.Context, as_json: bool) -> None:
-    """Go on after the events were lost while the changelog was not. All workers must be stopped.
+    """Continue from the changelog after the events were lost. All workers must be stopped.
 
-    The events topic was created anew and is empty. Sessions know their events by offset, so the command uses the
-    offsets of the lost events up, and sets the workers' group behind them. The sessions continue as they are. What was
-    fired and not applied is lost, and what was applied cannot be explained any more.
+    The events topic was created anew and is empty. Sessions know their events by offset, so the command uses up
+    the offsets of the lost events, and sets the workers' group after them. The sessions continue as they are. Events
+    that were not applied are lost, and those that were applied can no longer be explained.
     """
     settings = kafka_settings(ctx, "events", "changelog")
     require_permissions(settings, "reserve-offsets")

@@ -22,10 +22,10 @@ from triggers.jobs.records import Action, Change
 @json_option
 @click.pass_context
 def adopt(ctx: click.Context, name: str, session: str, version: int | None, bulk: Bulk | None, as_json: bool) -> None:
-    """Bind the existing SESSION to a version of the rules NAME, although that leaves existing sessions alone.
+    """Bind the existing SESSION to a version of the rules NAME, even if that version says --existing keep.
 
-    The session may have another version, other published rules or none. What happens to its tasks is what happens when
-    a version is published with --existing adopt. With --where, bind all sessions that the filter finds, as a job.
+    The session may have another version, other published rules or none. Its tasks change as if the version had been
+    published with --existing adopt. With --where, bind all sessions that the filter finds, as a job.
     """
     change = Change(action=Action.ADOPT, rules=name, version=version or 0)
     if bulk is not None:

@@ -179,7 +179,7 @@ def _backtest(settings: Settings, event: RulesPublished, since: int, as_json: bo
     new = next_version(newest, event) or newest or event  # without an edition, it has that of the newest version
     backtest = Backtest(NewRules(rules=new.configuration), Assumptions(), scope_of(since, None))
     with GroupedLog() as log:
-        backtest.gather(_concerned(event, others, SessionEvents(settings).read_all()), log)
+        backtest.gather(_events_of_affected(event, others, SessionEvents(settings).read_all()), log)
         for _ in backtest.differences(log, lambda _: None):
             pass
     report = backtest.report()
@@ -189,7 +189,7 @@ def _backtest(settings: Settings, event: RulesPublished, since: int, as_json: bo
         print_report(report)
 
 
-def _concerned(
+def _events_of_affected(
     event: RulesPublished, others: Iterable[RulesPublished], events: Iterable[tuple[str, Event]]
 ) -> Iterator[tuple[str, Event]]:
     """Yields the events of sessions that have taken the rules, or would take them as new sessions."""

@@ -117,7 +117,7 @@ def _rest(overview: Overview) -> Iterator[RenderableType]:
 def _problems(overview: Overview) -> Iterator[RenderableType]:
     for name, answer in overview._asdict().items():
         if answer.problem:
-            yield _line(f"{name} are missing" if name != "lag" else "the lag is missing", answer.problem)
+            yield _line(f"missing: {name}", answer.problem)
 
 
 def _line(name: str, text: str) -> Text:

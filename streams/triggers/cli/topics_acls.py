@@ -55,8 +55,7 @@ def acls(
     """Print the permissions that a process needs, with exact names and prefixes. Nothing is sent to Kafka.
 
     Without --process, the principal gets the permissions of all processes, except for the commands for a disaster or a
-    move. The namespace, TRIGGERS_QUEUES and
-    TRIGGERS_DECISIONS determine the names.
+    move. The namespace, TRIGGERS_QUEUES and TRIGGERS_DECISIONS determine the names.
     """
     if ":" not in principal:
         raise click.UsageError(f"--principal {principal!r} must have a type, such as User:{principal}")

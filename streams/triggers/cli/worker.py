@@ -30,7 +30,7 @@ from triggers.client.schema_registry import event_decoder
 def worker_command(ctx: click.Context, processes: int) -> None:
     """Run agents, which own partitions, keep sessions, evaluate rules and issue commands.
 
-    A process that dies is started again. If it cannot be started again, the command ends with its exit code.
+    A process that dies is started again, unless a restart cannot help: then the command ends with its exit code.
     """
     from triggers.worker.supervisor import run_workers
 
