@@ -33,10 +33,10 @@ class Browser(NamedTuple):
 
 
 class Access:
-    """Decides about requests.
+    """Decides who may see pages, and who may change sessions.
 
-    With tokens, everybody has to log in. Without tokens, the console of this machine lets everybody act, as the user
-    who has started it; one that others can reach only shows.
+    With tokens, everybody has to log in. Without tokens, a console that only this machine reaches lets everybody act as
+    the user who has started it; one that others can reach is read-only.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Access:
         """Raise a problem for a form that is not from a page that this browser has loaded."""
         key = next(iter(form.fields.get(FORM_KEY, ())), "")
         if browser.is_new or not hmac.compare_digest(key.encode(), self.form_key_of(browser).encode()):
-            raise ProblemError(Kind.FORBIDDEN, "this form is not valid any more: load its page again, and send it then")
+            raise ProblemError(Kind.FORBIDDEN, "this form is not valid any more: reload its page, and send it again")
 
     def browser_of(self, request: Request) -> Browser:
         """Return the browser that has sent a request."""
@@ -106,7 +106,7 @@ class Access:
         return Browser(new_browser_id(), is_new=True)
 
     def form_key_of(self, browser: Browser) -> str:
-        """Return what the forms of a browser repeat."""
+        """Return the key that each form of a browser must send."""
         return self._logins.form_key_of(browser.id)
 
     async def visitor_of(self, request: Request, browser: Browser) -> Visitor | None:
@@ -131,7 +131,7 @@ class Access:
         return Browser(self._logins.begin(token, principal), is_new=True)
 
     def log_out(self, browser: Browser) -> None:
-        """End what a browser's cookie was good for."""
+        """Log a browser out, so that its cookie is useless."""
         self._logins.end(browser.id)
 
     def set_cookie(self, request: Request, response: Response, browser: Browser) -> None:
@@ -155,7 +155,7 @@ class Access:
         return f"triggers-{_port(request.headers.get('host', ''))}"
 
     def _is_secure(self, request: Request) -> bool:
-        """Return whether the browser uses TLS. Who forges the header harms only the own cookie."""
+        """Return whether the browser uses TLS. A visitor who forges the header harms only their own cookie."""
         return "https" in (self._url.scheme, request.scope["scheme"], request.headers.get("x-forwarded-proto", ""))
 
 

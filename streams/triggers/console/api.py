@@ -1,4 +1,4 @@
-"""The HTTP API, which returns as JSON what the pages show. docs/console.md lists its endpoints."""
+"""The JSON endpoints, which return what the pages show. docs/console.md lists them. `triggers.api` is another API."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from triggers.analysis.verify.capsules import decode_capsule, file_name, replay_
 from triggers.console.gate import PageRoute
 from triggers.console.parameters import (
     arrivals_of,
+    backtest_request_of,
     lines_of,
     moment_of,
     needed_moment,
@@ -23,7 +24,6 @@ from triggers.console.parameters import (
     point_of,
     stuck_after,
     text_of,
-    trial_of,
 )
 from triggers.console.questions import Questions, check, picture_of
 from triggers.console.responses import as_json, as_svg
@@ -34,7 +34,7 @@ MAX_LISTED = 1_000
 
 
 class Api:
-    """Handlers of the API. Each computes its response in a thread, so that none blocks the others."""
+    """Handlers of the JSON endpoints. Each computes its response in a thread, so that none blocks the others."""
 
     def __init__(self, questions: Questions, whole_log: asyncio.Lock) -> None:
         """`whole_log` is held while a handler reads all events, so that such requests never occupy all threads."""
@@ -129,9 +129,9 @@ class Api:
 
     async def backtest(self, visit: Visit) -> Response:
         """Back-test the rules in the body: `?since=&sample=&add=&reuse=&stub=`; `stub` is repeatable."""
-        trial = trial_of(visit.query, visit.body)
+        request = backtest_request_of(visit.query, visit.body)
         async with self._whole_log:
-            return as_json(await asyncio.to_thread(self._ask.backtest, trial))
+            return as_json(await asyncio.to_thread(self._ask.backtest, request))
 
     async def verify(self, visit: Visit) -> Response:
         """Replay the capsule in the body and return the differences and the final session."""

@@ -1,7 +1,7 @@
 """Sessions of browsers: who has logged in, and the keys of their forms.
 
 A browser has a random id in a cookie. The id alone allows nothing; the memory of this process knows which token has
-logged in with it. So a logout, or the end of the process, ends what the cookie was good for. Consoles that share a
+logged in with it. So after a logout, or the end of the process, the cookie is useless. Consoles that share a
 secret use `SignedLogins` instead.
 """
 
@@ -45,7 +45,7 @@ class Logins(Protocol):
         """Return whether a cookie has the form of one of ours."""
 
     def form_key_of(self, cookie: str) -> str:
-        """Return what the forms of a browser repeat. Only who has the key can compute it."""
+        """Return the key that each form of a browser must send. Only this class can compute it."""
 
 
 class BrowserSessions:

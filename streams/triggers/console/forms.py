@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 from triggers.errors import CallError
 
-Given = Mapping[str, Sequence[str]]
+ParameterValues = Mapping[str, Sequence[str]]
 """The values of each parameter, in the order of the request."""
 
 _URL_ENCODED: Final = "application/x-www-form-urlencoded"
@@ -29,7 +29,7 @@ class Upload(NamedTuple):
 class Form(NamedTuple):
     """A form."""
 
-    fields: Given
+    fields: ParameterValues
     files: Mapping[str, Upload]
 
 

@@ -32,7 +32,7 @@ _LIMITS: Final[dict[Scope | None, BodyLimits]] = {
     Scope.ADMIN: BodyLimits(64 * 1024, 10.0),
     None: BodyLimits(64 * 1024, 10.0),
 }
-"""What a body may be, by what the visitor must be allowed to do. Strangers send nothing large."""
+"""Limits of a body, by the scope that its page needs. Without one, as before the login, nothing large is accepted."""
 _NO_ROUTE: Final = "none"
 _NOBODY: Final = Principal(name="nobody", scopes=frozenset())
 """Who has not logged in, on the pages that everybody sees."""
@@ -59,7 +59,7 @@ class Gate:
         self._metrics = metrics
 
     def routes(self, pages: Iterable[PageRoute]) -> list[Route]:
-        """Return one route for each path, so that a wrong method is told which ones there are."""
+        """Return one route for each path, so that the response to a wrong method names the allowed ones."""
         by_path: dict[str, dict[str, PageRoute]] = {}
         for page in pages:
             by_path.setdefault(page.path, {})[page.method] = page
@@ -100,7 +100,7 @@ class Gate:
             response.headers["Retry-After"] = "1"
         except TriggersError as error:
             response = self._problem(request, visitor, status_of(error), str(error))
-        except Exception:  # noqa: BLE001  # an unexpected one is logged with its traceback, and told without
+        except Exception:  # noqa: BLE001  # an unexpected one is logged with its traceback, and reported without
             _log.exception("a page failed", page=page.path)
             response = self._problem(request, visitor, 500, "The console's log has the cause.")
         return response
@@ -120,7 +120,7 @@ class Gate:
         return await page.handler(Visit(request, visitor, body, form))
 
     def _checked_form(self, request: Request, browser: Browser, body: bytes) -> Form | None:
-        """Return the form of a page. What the HTTP API gets is no form, and changes nothing."""
+        """Return the form of a page. A body for the JSON endpoints is no form, and changes nothing."""
         if _path_of(request).startswith(API):
             return None
         form = parse_form(request.headers.get("content-type", ""), body)
@@ -131,7 +131,7 @@ class Gate:
         if visitor.principal.may(scope):
             return
         if self._access.is_read_only:
-            raise ProblemError(Kind.FORBIDDEN, "this console only shows: nobody can change anything here")
+            raise ProblemError(Kind.FORBIDDEN, "this console is read-only: nobody can change anything here")
         raise ProblemError(Kind.FORBIDDEN, f"this needs the scope {scope}, which your token does not have")
 
     def _ask_to_log_in(self, request: Request) -> Response:

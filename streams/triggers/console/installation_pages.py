@@ -77,7 +77,7 @@ class InstallationPages:
         return self._renderer.page(visit, "search.html", {"form": form, "page": page, "statuses": _STATUSES})
 
     async def _search_recorded(self, visit: Visit, form: SearchForm) -> Response:
-        """Search by the UID alone. Raises CallError for other filters, because the index is the workers'."""
+        """Search by the UID alone. Raises CallError for other filters, because only workers have an index."""
         if others := sorted(set(form.given) & set(FIELDS) - {"prefix"}):
             raise CallError(f"{', '.join(others)}: a recorded log is searched by the beginning of the UID only")
         sessions = await asyncio.to_thread(self._ask.summaries, form.query.prefix, form.limit)

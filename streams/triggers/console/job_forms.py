@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from triggers.api.identity import Scope
 from triggers.client.letter_query import LetterQuery
-from triggers.console.forms import Given
+from triggers.console.forms import ParameterValues
 from triggers.console.letter_search import letter_search_of
 from triggers.console.parameters import flag_of, needed_text, number_of, parsed, text_of
 from triggers.console.repair_forms import object_of
@@ -43,7 +43,7 @@ def job_url(action: str, form: SearchForm) -> str:
     return f"/jobs/new?{urlencode({'action': action, **form.given, 'asked_at': str(form.asked_at)})}"
 
 
-def action_of(query: Given) -> Action:
+def action_of(query: ParameterValues) -> Action:
     """Return the action that an address names. Raises CallError."""
     name = text_of(query, "action")
     if name not in set(Action):
@@ -56,7 +56,7 @@ def scope_of(action: Action) -> Scope:
     return Scope.ADMIN if action is Action.DELETE else Scope.OPERATE
 
 
-def change_of(action: Action, form: Given) -> Change:
+def change_of(action: Action, form: ParameterValues) -> Change:
     """Return the action with the options of a form. Raises CallError for a wrong one."""
     match action:
         case Action.REPLAY:
@@ -77,7 +77,7 @@ def change_of(action: Action, form: Given) -> Change:
             return Change(action=action)
 
 
-def rules_to_adopt(given: Given) -> tuple[str, int]:
+def rules_to_adopt(given: ParameterValues) -> tuple[str, int]:
     """Return name and version of the rules that sessions adopt; 0 is the newest version. Raises CallError."""
     text = needed_text(given, "adopt").strip()
     name, at, version = text.rpartition("@")
@@ -88,7 +88,7 @@ def rules_to_adopt(given: Given) -> tuple[str, int]:
     return name, int(version)
 
 
-def target_of(query: Given) -> Target:
+def target_of(query: ParameterValues) -> Target:
     """Return what the filter of a job's address selects: sessions, or dead letters. Raises CallError."""
     action = action_of(query)
     if action in LETTERS:
@@ -98,14 +98,14 @@ def target_of(query: Given) -> Target:
     return Target(action, search.given, search.query, search.first_url())
 
 
-def job_id_of(form: Given) -> str:
+def job_id_of(form: ParameterValues) -> str:
     """Return the id that the form gives its job, so that a form that is sent twice makes one job."""
     if not _ID.fullmatch(job_id := text_of(form, "job")):
         raise CallError(f"job is {job_id!r:.100}; it must be letters, digits and -, at most {MAX_ID}")
     return job_id
 
 
-def rate_of(form: Given) -> float:
+def rate_of(form: ParameterValues) -> float:
     """Return the maximum number of items per second. Raises CallError."""
     rate = parsed(form, "rate", float, DEFAULT_RATE)
     if not 0 < rate <= MAX_RATE:
@@ -113,7 +113,7 @@ def rate_of(form: Given) -> float:
     return rate
 
 
-def counted_of(form: Given) -> int:
+def counted_of(form: ParameterValues) -> int:
     """Return how many items the preview has counted. More are not changed."""
     return number_of(form, "counted", MAX_ITEMS, MAX_ITEMS) or MAX_ITEMS
 

@@ -13,7 +13,7 @@ from triggers.api.problems import Kind, ProblemError
 from triggers.api.services import Services
 from triggers.client.letter_query import LetterQuery
 from triggers.client.published_rules import StreamRules
-from triggers.console.forms import Given
+from triggers.console.forms import ParameterValues
 from triggers.console.gate import PageRoute
 from triggers.console.job_forms import (
     Target,
@@ -41,7 +41,7 @@ _MAX_ROWS: Final = 1_000
 
 
 class JobPages:
-    """Handlers of the pages that everybody sees who may read."""
+    """Handlers of the pages that every visitor with the scope `read` sees."""
 
     def __init__(self, log: JobLog, renderer: Renderer) -> None:
         self._log = log
@@ -121,7 +121,7 @@ class JobActions:
         return RedirectResponse(f"/jobs/{job.id}", 303)
 
     async def resume_job(self, visit: Visit) -> Response:
-        """Run a job on that has ended early."""
+        """Continue a job that has ended early."""
         job = await self._find(visit)
         if not job.is_finished:
             self._services.jobs.start(job.id)
@@ -139,7 +139,7 @@ class JobActions:
             return planner.select_letters(change, target.query, max_items)
         return planner.select(change, target.query, max_items)
 
-    def _create(self, change: Change, target: Target, form: Given, actor: str) -> Job:
+    def _create(self, change: Change, target: Target, form: ParameterValues, actor: str) -> Job:
         """Record a job and begin to run it. A form that is sent again finds the job of the first time. Blocks."""
         jobs, job_id = self._services.jobs, job_id_of(form)
         jobs.check_free()
@@ -151,7 +151,9 @@ class JobActions:
             jobs.start(job.id)
         return job
 
-    def _preview(self, visit: Visit, target: Target, selection: Selection, fields: Given, why: str = "") -> Response:
+    def _preview(
+        self, visit: Visit, target: Target, selection: Selection, fields: ParameterValues, why: str = ""
+    ) -> Response:
         action = selection.change.action
         values: Mapping[str, object] = {
             "target": target, "selection": selection, "action": action, "change": selection.change, "fields": fields,
@@ -163,7 +165,7 @@ class JobActions:
 
 
 def _allowed_target(visit: Visit) -> Target:
-    """Return what the address is about. Raises a problem if the visitor may not do it with a single one either."""
+    """Return what the address is about. Raises a problem unless the visitor may do the same with a single item."""
     target = target_of(visit.query)
     _require(visit, target.action)
     return target

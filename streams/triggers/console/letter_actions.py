@@ -1,4 +1,4 @@
-"""Pages that redrive and discard a dead letter. Many of them are changed by a job."""
+"""Pages that redrive and discard a dead letter. A job changes many of them."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from triggers.client.dead_letters import OPEN
 from triggers.client.letter_query import LetterQuery
 from triggers.codec.letter_mark_codec import LetterAction
-from triggers.console.forms import Given
+from triggers.console.forms import ParameterValues
 from triggers.console.parameters import number_of, text_of
 from triggers.errors import CallError
 
@@ -43,7 +43,7 @@ class LetterSearch(NamedTuple):
         return f"/jobs/new?{urlencode({'action': action, **self.given})}"
 
 
-def letter_search_of(given: Given) -> LetterSearch:
+def letter_search_of(given: ParameterValues) -> LetterSearch:
     """Return the search that the parameters of a page describe. Empty ones count as absent. Raises CallError."""
     entered = {name: text for name in _FIELDS if (text := text_of(given, name))}
     state = text_of(given, "state") or OPEN

@@ -12,10 +12,11 @@ from starlette.responses import Response
 from triggers.analysis.check.order_findings import explored_words
 from triggers.analysis.graph.svg import svg
 from triggers.analysis.verify.capsules import Capsule, Replayed, decode_capsule, events_of_capsule, replay_capsule
-from triggers.console.forms import Given
+from triggers.console.forms import ParameterValues
 from triggers.console.gate import PageRoute
 from triggers.console.parameters import (
     arrivals_of,
+    backtest_request_of,
     lines_of,
     moment_of,
     needed_text,
@@ -23,7 +24,6 @@ from triggers.console.parameters import (
     point_of,
     stuck_after,
     text_of,
-    trial_of,
 )
 from triggers.console.questions import Questions, check, picture_of
 from triggers.console.rendering import Renderer
@@ -31,7 +31,7 @@ from triggers.console.session_page import SessionPage, session_page
 from triggers.console.visit import Visit
 from triggers.errors import CallError
 
-_FIRST_TRIAL = {"since": ["30d"], "sample": ["1000"]}
+_FIRST_BACKTEST = {"since": ["30d"], "sample": ["1000"]}
 _FIRST_COUNT = {"since": ["7d"], "stuck_after": ["1d"]}
 
 
@@ -68,7 +68,7 @@ class Pages:
         }
         return self._renderer.page(visit, "session.html", values)
 
-    def _session(self, uid: str, query: Given) -> SessionPage:
+    def _session(self, uid: str, query: ParameterValues) -> SessionPage:
         at = moment_of(query)
         since = moment_of(query, "from") if text_of(query, "from") else None
         return session_page(uid, self._ask.log(uid, at), at, since)
@@ -100,14 +100,14 @@ class Pages:
 
     async def backtest(self, visit: Visit) -> Response:
         """Show the form for a back-test."""
-        return self._renderer.page(visit, "backtest.html", {"report": None, "given": _FIRST_TRIAL})
+        return self._renderer.page(visit, "backtest.html", {"report": None, "given": _FIRST_BACKTEST})
 
     async def run_backtest(self, visit: Visit) -> Response:
         """Run the back-test of the form and show its report."""
         given = visit.form
-        trial = trial_of(given, needed_text(given, "rules").encode())
+        request = backtest_request_of(given, needed_text(given, "rules").encode())
         async with self._whole_log:
-            report = await asyncio.to_thread(self._ask.backtest, trial)
+            report = await asyncio.to_thread(self._ask.backtest, request)
         return self._renderer.page(visit, "backtest.html", {"report": report, "given": given})
 
     async def capsule(self, visit: Visit) -> Response:

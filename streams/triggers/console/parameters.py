@@ -12,8 +12,8 @@ from triggers.analysis.check.rules import Arrivals
 from triggers.analysis.check.worlds import Results
 from triggers.analysis.time_travel import NOW, Moment, parse_moment
 from triggers.analysis.times import duration_ms, point_in_time
-from triggers.console.forms import Given
-from triggers.console.questions import Trial
+from triggers.console.forms import ParameterValues
+from triggers.console.questions import BacktestRequest
 from triggers.errors import CallError
 
 T = TypeVar("T")
@@ -22,62 +22,62 @@ MAX_SAMPLED = 1_000_000
 _DAY_MS = 86_400_000
 
 
-def text_of(given: Given, name: str) -> str:
+def text_of(given: ParameterValues, name: str) -> str:
     """Return the first value of a parameter, unchanged, or an empty text if it is missing."""
     return next(iter(given.get(name, ())), "")
 
 
-def needed_text(given: Given, name: str) -> str:
+def needed_text(given: ParameterValues, name: str) -> str:
     """Return the first value of a parameter. Raises CallError if it is missing or blank."""
     if not (text := text_of(given, name)).strip():
         raise CallError(f"{name} is missing")
     return text
 
 
-def lines_of(given: Given, name: str) -> list[str]:
+def lines_of(given: ParameterValues, name: str) -> list[str]:
     """Return the lines of all values of a parameter, without blank lines."""
     lines = (line.strip() for text in given.get(name, ()) for line in text.splitlines())
     return [line for line in lines if line]
 
 
-def moment_of(given: Given, name: str = "at") -> Moment:
+def moment_of(given: ParameterValues, name: str = "at") -> Moment:
     """Return the moment, an offset or a time, that a parameter names. Without the parameter, it is now."""
     return parsed(given, name, parse_moment, NOW)
 
 
-def needed_moment(given: Given, name: str) -> Moment:
+def needed_moment(given: ParameterValues, name: str) -> Moment:
     """Return the moment that a parameter names. Raises CallError if it is missing."""
     if not text_of(given, name):
         raise CallError(f"{name} is missing: give an offset or a time such as 2024-03-01T10:20:30Z")
     return moment_of(given, name)
 
 
-def point_of(given: Given, name: str) -> int | None:
+def point_of(given: ParameterValues, name: str) -> int | None:
     """Return a point in time as `times.point_in_time` does, or None if the parameter is missing."""
     return parsed(given, name, point_in_time, None)
 
 
-def stuck_after(given: Given) -> int:
+def stuck_after(given: ParameterValues) -> int:
     """Return the parameter `stuck_after` in milliseconds. Default: one day."""
     return parsed(given, "stuck_after", duration_ms, _DAY_MS)
 
 
-def number_of(given: Given, name: str, default: int | None, most: int) -> int | None:
-    """Return a number from 1 to `most`, or the default. Raises CallError for another one."""
+def number_of(given: ParameterValues, name: str, default: int | None, maximum: int) -> int | None:
+    """Return a number from 1 to `maximum`, or the default. Raises CallError for another one."""
     number = parsed(given, name, int, default)
-    if number is not None and not 1 <= number <= most:
-        raise CallError(f"{name} is {number}; it must be from 1 to {most}")
+    if number is not None and not 1 <= number <= maximum:
+        raise CallError(f"{name} is {number}; it must be from 1 to {maximum}")
     return number
 
 
-def flag_of(given: Given, name: str) -> bool:
+def flag_of(given: ParameterValues, name: str) -> bool:
     """Return whether a parameter is set to something other than 0 and false."""
     return text_of(given, name).lower() not in {"", "0", "false"}
 
 
-def trial_of(given: Given, rules: bytes) -> Trial:
+def backtest_request_of(given: ParameterValues, rules: bytes) -> BacktestRequest:
     """Return the back-test that the parameters `since`, `sample`, `add`, `reuse` and `stub` (repeatable) ask for."""
-    return Trial(
+    return BacktestRequest(
         rules=rules,
         added=flag_of(given, "add"),
         since=point_of(given, "since"),
@@ -87,7 +87,7 @@ def trial_of(given: Given, rules: bytes) -> Trial:
     )
 
 
-def arrivals_of(given: Given) -> Arrivals:
+def arrivals_of(given: ParameterValues) -> Arrivals:
     """Return the arrivals that the parameters `event` (repeatable) and `results` describe."""
     events = Counter(map(declared_event, lines_of(given, "event")))
     return Arrivals(events=events or None, results=parsed(given, "results", _results, Results.AT_ONCE))
@@ -99,7 +99,7 @@ def _results(text: str) -> Results:
     return Results(text)
 
 
-def parsed(given: Given, name: str, parse: Callable[[str], T], default: T) -> T:
+def parsed(given: ParameterValues, name: str, parse: Callable[[str], T], default: T) -> T:
     """Return the parsed value of a parameter, or the default if it is missing. Raises CallError."""
     text = text_of(given, name)
     if not text:

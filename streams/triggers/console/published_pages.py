@@ -29,7 +29,7 @@ class DiffLine(NamedTuple):
     """A line of a difference."""
 
     kind: str
-    """`added`, `removed`, `place` for the heading of a part, or `same`."""
+    """`added`, `removed`, `heading` for the first line of a part, or `same`."""
     text: str
 
 
@@ -89,7 +89,7 @@ def _lines_of(event: RulesPublished) -> list[str]:
 
 
 def _diff_line(line: str) -> DiffLine:
-    kinds = {"+": "added", "-": "removed", "@": "place"}
+    kinds = {"+": "added", "-": "removed", "@": "heading"}
     return DiffLine(kinds.get(line[:1], "same"), line)
 
 

@@ -27,7 +27,7 @@ from triggers.core.events import Event
 from triggers.core.view import SessionSummary, SessionView
 
 
-class Trial(Struct, frozen=True, kw_only=True):
+class BacktestRequest(Struct, frozen=True, kw_only=True):
     """The parameters of a back-test."""
 
     rules: bytes
@@ -92,11 +92,13 @@ class Questions:
         with GroupedLog(self._source.read_all()) as log:
             return compute_statistics(log, since, until, stuck_after)
 
-    def backtest(self, trial: Trial) -> Report:
+    def backtest(self, request: BacktestRequest) -> Report:
         """Run a back-test. Reads all events and folds each chosen session twice."""
-        validate_configuration(trial.rules)
-        new = NewRules(rules=trial.rules, added=trial.added)
-        backtest = Backtest(new, Assumptions(stubs=trial.stubs, reuse=trial.reuse), scope_of(trial.since, trial.sample))
+        validate_configuration(request.rules)
+        new = NewRules(rules=request.rules, added=request.added)
+        backtest = Backtest(
+            new, Assumptions(stubs=request.stubs, reuse=request.reuse), scope_of(request.since, request.sample)
+        )
         with GroupedLog() as log:
             backtest.gather(self._source.read_all(), log)
             for _ in backtest.differences(log):

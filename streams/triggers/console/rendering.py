@@ -88,9 +88,9 @@ def _text(data: bytes | None, longest: int | None = None) -> str:
 
 
 def _members(query: SessionQuery | LetterQuery) -> dict[str, object]:
-    """Return what a filter asks for."""
-    asked: dict[str, object] = msgspec.to_builtins(query)
-    return asked
+    """Return the members of a filter that are set."""
+    members: dict[str, object] = msgspec.to_builtins(query)
+    return members
 
 
 def _pretty(payload: bytes) -> str:

@@ -18,13 +18,13 @@ from triggers.analysis.view_changes import Change, changes_between
 from triggers.client.repair_checks import require_repairable, require_unfinished
 from triggers.client.session_repairs import InstanceRepair, check_of, find_instance
 from triggers.codec.json_payloads import check_payload
-from triggers.console.forms import Given
+from triggers.console.forms import ParameterValues
 from triggers.console.parameters import flag_of, needed_text, text_of
 from triggers.core.events import CancelRequested, Event, ReplayRequested, SkipRequested, StatusSet
 from triggers.core.view import InstanceView
 from triggers.errors import CallError, Undecodable, WrongStatus
 
-_UNCHANGED: Final = frozenset({"modified", "events"})
+ALWAYS_CHANGED: Final = frozenset({"modified", "events"})
 """Values that every event changes."""
 
 
@@ -39,7 +39,8 @@ class Repair(StrEnum):
 
 MEANINGS: Final[Mapping[Repair, str]] = {
     Repair.REPLAY: "The task runs again, as a new instance. This instance becomes replayed.",
-    Repair.SKIP: "The task does not run again. The instance becomes skipped, and what waited for its failure goes on.",
+    Repair.SKIP: "The task does not run again. The instance becomes skipped. With a cascade, the tasks that wait for it"
+    " get the result.",
     Repair.CANCEL: "The instance ends: its task is not run, or its result is not wanted any more.",
     Repair.STATUS: "The instance gets another status, as if its task had reported it.",
 }
@@ -74,7 +75,7 @@ def _is_allowed(check: Callable[[InstanceView, int], None], instance: InstanceVi
     return True
 
 
-def first_fields(repair: Repair, instance: InstanceView) -> Given:
+def first_fields(repair: Repair, instance: InstanceView) -> ParameterValues:
     """Return the fields of a form that nobody has filled in yet."""
     match repair:
         case Repair.REPLAY:
@@ -87,7 +88,7 @@ def first_fields(repair: Repair, instance: InstanceView) -> Given:
             return {}
 
 
-def event_of(repair: Repair, instance: InstanceView, form: Given, actor: str) -> InstanceRepair:
+def event_of(repair: Repair, instance: InstanceView, form: ParameterValues, actor: str) -> InstanceRepair:
     """Return the event that a form describes. Its id is the form's, so that a form that is sent twice acts once.
 
     Raises CallError for a wrong field.
@@ -128,11 +129,11 @@ def preview_of(uid: str, log: list[Event], event: InstanceRepair) -> Preview:
     changes = changes_between(before, view_at(uid, later))
     return Preview(
         list(event_sentences(explain(uid, later).events[-1])),
-        [change for change in changes if change.path not in _UNCHANGED],
+        [change for change in changes if change.path not in ALWAYS_CHANGED],
     )
 
 
-def _changed_kwargs(instance: InstanceView, form: Given) -> bytes | None:
+def _changed_kwargs(instance: InstanceView, form: ParameterValues) -> bytes | None:
     """Return the kwargs of the form, or None if they are those that the instance has."""
     kwargs = object_of(form, "kwargs")
     members = msgspec.json.decode(kwargs, type=dict[str, Any])
@@ -143,7 +144,7 @@ def _changed_kwargs(instance: InstanceView, form: Given) -> bytes | None:
     return None if members == held else kwargs
 
 
-def object_of(form: Given, name: str) -> bytes:
+def object_of(form: ParameterValues, name: str) -> bytes:
     """Return a field that is a JSON object, without the white space between its tokens."""
     written = (text_of(form, name).strip() or "{}").encode()
     try:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from triggers.errors import CallError, NotFound, TooLarge, TriggersError, WrongStatus
 
 API: Final = "/api/"
-"""Where the paths of the HTTP API begin."""
+"""Where the paths of the JSON endpoints begin."""
 _STATUS: Final[dict[type[TriggersError], int]] = {NotFound: 404, WrongStatus: 409, TooLarge: 413, CallError: 400}
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:;"
@@ -30,7 +30,7 @@ def as_json(value: object, status: int = 200) -> Response:
 
 
 def as_problem(status: int, why: str) -> Response:
-    """Return a response with an error of the HTTP API."""
+    """Return a response of a JSON endpoint with an error."""
     return as_json({"error": why}, status)
 
 

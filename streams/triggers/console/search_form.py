@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from triggers.analysis.times import duration_ms
-from triggers.console.forms import Given
+from triggers.console.forms import ParameterValues
 from triggers.console.parameters import number_of, parsed, text_of
 from triggers.errors import CallError
 from triggers.queries import SessionQuery
@@ -34,7 +34,7 @@ class SearchForm(NamedTuple):
     """The time from which durations count back. Further pages keep it, because their cursors belong to one query."""
 
     def next_url(self, cursor: str) -> str:
-        """Return the address of the page behind the cursor."""
+        """Return the address of the page that begins at the cursor."""
         return self._url({"limit": str(self.limit), "asked_at": str(self.asked_at), "cursor": cursor})
 
     def first_url(self) -> str:
@@ -50,7 +50,7 @@ def search_url(**filters: str) -> str:
     return f"/sessions?{urlencode(filters)}" if filters else "/sessions"
 
 
-def search_form_of(given: Given) -> SearchForm:
+def search_form_of(given: ParameterValues) -> SearchForm:
     """Return the search that the parameters of a page describe. Empty ones count as absent. Raises CallError."""
     entered = {name: text for name in FIELDS if (text := text_of(given, name))}
     now = parsed(given, "asked_at", int, time.time_ns() // 1_000_000)
@@ -70,7 +70,7 @@ def search_form_of(given: Given) -> SearchForm:
     return SearchForm(entered, query, limit, text_of(given, "cursor") or None, now)
 
 
-def _before(given: Given, name: str, now: int) -> int | None:
+def _before(given: ParameterValues, name: str, now: int) -> int | None:
     length = parsed(given, name, duration_ms, None)
     return None if length is None else max(0, now - length)
 

@@ -98,7 +98,7 @@ def _acting_pages(questions: Questions, services: Services, renderer: Renderer) 
 
 
 async def _icon(_: Visit) -> Response:
-    """Lead browsers that ask for the old name to the icon."""
+    """Redirect browsers that request the traditional name to the icon."""
     return RedirectResponse("/static/icon.svg", 308)
 
 

@@ -1,7 +1,7 @@
 """Pages that change one session: a form, what it would do, and the change itself.
 
-Each of them works without scripts. A form is sent once to see what would happen, and once more to let it happen; then
-the browser is led to the session, so that a reload sends nothing again.
+Each of them works without scripts. A form is sent once to see what would happen, and once more to make it happen; then
+the browser is redirected to the session, so that a reload sends nothing again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from triggers.api.identity import Scope
 from triggers.api.services import Services
 from triggers.client.session_repairs import InstanceRepair, find_instance
-from triggers.console.forms import Given
+from triggers.console.forms import ParameterValues
 from triggers.console.gate import PageRoute
 from triggers.console.parameters import text_of
 from triggers.console.questions import Questions
@@ -95,7 +95,7 @@ class SessionActions:
         except EventsExpired:
             return None
 
-    def _form(self, visit: Visit, instance: InstanceView, fields: Given, why: str = "") -> Response:
+    def _form(self, visit: Visit, instance: InstanceView, fields: ParameterValues, why: str = "") -> Response:
         repair = _repair_of(visit)
         values = {
             "uid": visit.name("uid"), "instance": instance, "repair": repair, "fields": fields, "why": why,
@@ -108,5 +108,5 @@ def _repair_of(visit: Visit) -> Repair:
     """Return what the address asks to do. Raises NotFound for something else."""
     name = visit.name("repair")
     if name not in set(Repair):
-        raise NotFound(f"{name!r:.100} is nothing that can be done with an instance; it must be {', '.join(Repair)}")
+        raise NotFound(f"{name!r:.100} is no repair of an instance; it must be one of {', '.join(Repair)}")
     return Repair(name)

@@ -16,20 +16,19 @@ from triggers.analysis.time_travel import NOW, Moment, until, view_at
 from triggers.analysis.times import moment as time_text
 from triggers.analysis.view_changes import Change, changes_between
 from triggers.console.attempts import Attempt, ExceptionText, attempts_of
-from triggers.console.repair_forms import Repair, repairs_of
+from triggers.console.repair_forms import ALWAYS_CHANGED, Repair, repairs_of
 from triggers.core.events import Event, RulesPublished
 from triggers.core.exception_view import CONTEXT, INFO, MESSAGE, TYPE, ExceptionView
 from triggers.core.view import InstanceView, SessionView
 from triggers.errors import SessionNotFound
 
 MAX_EVENTS = 300
-"""The number of events in the timeline, around the chosen one."""
+"""Maximum number of events in the timeline, around the chosen one."""
 MAX_DRAWN = 200
-"""The maximum number of instances of which a picture is shown at once; a larger one is behind a link."""
+"""Maximum number of instances of which a picture is shown on the page. A link leads to larger pictures."""
 MAX_INSTANCES = 500
 MAX_IDLE = 50
-"""The number of events that are listed because nothing came of them."""
-_BESIDE_INSTANCES = {"modified", "events"}
+"""Maximum number of events that are listed because they fired triggers that had no effect."""
 
 
 class TimelineRow(NamedTuple):
@@ -43,7 +42,7 @@ class TimelineRow(NamedTuple):
     """The effects of the event. The list is empty if the event comes after the chosen one."""
     is_chosen: bool
     is_idle: bool
-    """True if triggers were fired by it, and nothing came of that."""
+    """True if it fired triggers that had no effect."""
 
 
 _SHOWN_APART = frozenset({"actualKwargs", CONTEXT, INFO, MESSAGE, TYPE})
@@ -110,7 +109,7 @@ class SessionPage(NamedTuple):
 
 
 def session_page(uid: str, log: list[Event], moment: Moment = NOW, since: Moment | None = None) -> SessionPage:
-    """Build the page for a moment. Published rules that the session began with are told with its first event.
+    """Build the page for a moment. Published rules that the session began with are shown with its first event.
 
     Raises SessionNotFound if the session had no event at it or at `since`.
     """
@@ -162,7 +161,7 @@ def _last_changes(uid: str, past: list[Event], view: SessionView) -> list[Change
 
 def _changes(before: SessionView, after: SessionView) -> list[Change]:
     """Return the changes except those that every event makes."""
-    return [change for change in changes_between(before, after) if change.path not in _BESIDE_INSTANCES]
+    return [change for change in changes_between(before, after) if change.path not in ALWAYS_CHANGED]
 
 
 def _row(instance: InstanceView, edition: int, attempts: Mapping[str, list[Attempt]]) -> InstanceRow:

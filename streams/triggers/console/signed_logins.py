@@ -1,7 +1,7 @@
 """`SignedLogins`: logins in signed cookies, which every console with the same secret accepts.
 
 A cookie says which token has logged in, and when. It has the hash of a token from the file of tokens, as that file has
-it, so a token that is removed is out at once, in every console. A token of an OpenID Connect provider is only valid
+it, so removing a token ends its logins at once, in every console. A token of an OpenID Connect provider is only valid
 until it expires, so the cookie has its name, scopes and expiry instead.
 """
 
@@ -26,7 +26,7 @@ from triggers.api.tokens import digest_of
 from triggers.console.browser_sessions import LIFE_S, form_key, is_browser_id, new_browser_id
 from triggers.errors import SettingsError
 
-_LEAST_BYTES: Final = 32
+_MIN_BYTES: Final = 32
 _MAX_COOKIE: Final = 2_048
 _MAX_ENDED: Final = 10_000
 
@@ -91,7 +91,7 @@ class SignedLogins:
         return is_browser_id(cookie) or self._read(cookie) is not None
 
     def form_key_of(self, cookie: str) -> str:
-        """Return what the forms of a browser repeat."""
+        """Return the key that each form of a browser must send."""
         return form_key(self._form_key, cookie)
 
     def _read(self, cookie: str) -> _Login | None:
@@ -120,9 +120,9 @@ def read_secret(path: Path) -> bytes:
         secret = path.read_bytes().strip()
     except OSError as error:
         raise SettingsError(f"the secret {path} cannot be read: {error.strerror}") from error
-    if len(secret) < _LEAST_BYTES:
+    if len(secret) < _MIN_BYTES:
         raise SettingsError(
-            f"the secret {path} has {len(secret)} bytes; it must be random and have at least {_LEAST_BYTES}, as"
+            f"the secret {path} has {len(secret)} bytes; it must be random and have at least {_MIN_BYTES}, as"
             " `openssl rand -base64 48` prints it"
         )
     return secret

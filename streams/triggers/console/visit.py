@@ -10,7 +10,7 @@ from msgspec import Struct
 from starlette.requests import Request
 
 from triggers.api.identity import Principal, Scope
-from triggers.console.forms import Form, Given, Upload
+from triggers.console.forms import Form, ParameterValues, Upload
 from triggers.errors import CallError
 
 _MAX_PARAMETERS: Final = 1_000
@@ -23,7 +23,7 @@ class Visitor(Struct, frozen=True, kw_only=True):
 
     principal: Principal
     form_key: str
-    """What each form of this visitor repeats, so that no other site can send one."""
+    """The key that each form of this visitor must send, so that no other site can send one."""
     has_logged_in: bool = False
     """False in a console without tokens, where nobody can log in or out."""
 
@@ -49,7 +49,7 @@ class Visit:
         self._form = form or Form({}, {})
 
     @property
-    def form(self) -> Given:
+    def form(self) -> ParameterValues:
         """The text fields of the form in the body."""
         return self._form.fields
 
@@ -69,7 +69,7 @@ class Visit:
         return unquote(segment.removesuffix(_PARAMETER))
 
 
-def query_of(request: Request) -> Given:
+def query_of(request: Request) -> ParameterValues:
     """Return the parameters in the URL. Raises CallError if there are too many."""
     try:
         text = request.scope["query_string"].decode("ascii", errors="replace")
