@@ -20,7 +20,7 @@ _SUFFIX = ".capsule.json"
 
 @pytest.fixture
 def local_session() -> type[LocalSession]:
-    """`triggers.testing.LocalSession`: a session whose tasks run in the test, in the time that the test sets.
+    """`triggers.testing.LocalSession`: a session whose tasks run in the test, with a clock that the test sets.
 
     session = local_session(RULES, {"shop.charge": charge})
     """

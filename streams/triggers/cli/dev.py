@@ -164,7 +164,7 @@ def _watch(
         while True:
             for look in looks:
                 look()
-            if not summarised and readiness.complete:
+            if not summarised and readiness.is_complete:
                 summarised = True
                 summarise()
             time.sleep(_POLL_INTERVAL_S)

@@ -25,5 +25,5 @@ def find_fault(app: str, env: Mapping[str, str], folder: Path) -> str:
         return ""
     if done.returncode == 0:
         return ""
-    said = done.stdout.strip() or done.stderr.strip() or f"-A {app}: the import of the app has ended the process"
-    return without_secrets(said.splitlines()[-1])
+    output = done.stdout.strip() or done.stderr.strip() or f"-A {app}: the import of the app has ended the process"
+    return without_secrets(output.splitlines()[-1])

@@ -52,7 +52,7 @@ class Broker(Protocol):
         """Return whether the broker was started and no longer runs."""
 
     def stop(self) -> None:
-        """Stop the broker, and remove its data unless they have a folder of their own."""
+        """Stop the broker, and remove its data unless it has a folder of its own."""
 
 
 class LocalKafka:

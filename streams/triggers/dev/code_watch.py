@@ -37,10 +37,10 @@ class CodeWatch:
 
     def _modification_times(self) -> dict[str, tuple[int, int]]:
         began = time.monotonic()
-        found = dict(_python_files(self._folder))
+        times = dict(_python_files(self._folder))
         ended = time.monotonic()
         self._next_look = ended + max(self._every_s, (ended - began) / _SHARE)
-        return found
+        return times
 
 
 def _python_files(folder: Path | str) -> Iterator[tuple[str, tuple[int, int]]]:

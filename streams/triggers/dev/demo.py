@@ -178,7 +178,7 @@ class Demo:
         fires = [(f"unreadable-{number}", event) for number in range(_FAILING) for event in _UNREADABLE_PAGES]
         deque(publisher.publish_many(fires), maxlen=0)
         readiness = Readiness(self._settings, [port], self.plan.celery_workers)
-        self._wait(lambda: readiness.complete, f"the console on port {port} does not answer")
+        self._wait(lambda: readiness.is_complete, f"the console on port {port} does not answer")
         return f"http://127.0.0.1:{port}", _FAILING
 
     def keep_running(self) -> NoReturn:
@@ -189,7 +189,7 @@ class Demo:
 
     def _wait_until_ready(self, readiness: Readiness) -> None:
         self._wait(
-            lambda: readiness.complete and self._measure() is not None, "workers and Celery workers are not ready"
+            lambda: readiness.is_complete and self._measure() is not None, "workers and Celery workers are not ready"
         )
         self.progress.before = self.progress.lag
         self._earlier, self.progress.events = self.progress.events, 0

@@ -29,8 +29,8 @@ def create_project(example: Path, folder: Path) -> list[Path]:
     """
     name = project_name(folder)
     files = {folder / file: _renamed(file, (example / file).read_text(), name) for file in FILES}
-    if there := [path for path in files if path.exists()]:
-        raise CallError(f"{there[0]} exists already; choose another folder")
+    if existing := [path for path in files if path.exists()]:
+        raise CallError(f"{existing[0]} exists already; choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
     for path, text in files.items():
         path.write_text(text)

@@ -12,7 +12,7 @@ _LOWEST, _HIGHEST = 20_000, 32_000
 While a broker is down, a client that reconnects to a port of that range can get the same port as its local one. It then
 connects to itself, and the broker cannot start again.
 """
-_MOST_CLAIMS = 100
+_MAX_CLAIMS = 100
 _claims = deque[int]()
 """File descriptors of the claims. The operating system closes them when the process ends."""
 
@@ -58,5 +58,5 @@ def _check_that_nobody_listens(port: int) -> None:
 def _remember(claim: socket.socket) -> None:
     """Keep a datagram socket on the port as the claim: TCP services can still listen, and it ends with the process."""
     _claims.append(claim.detach())
-    if len(_claims) > _MOST_CLAIMS:
+    if len(_claims) > _MAX_CLAIMS:
         socket.close(_claims.popleft())

@@ -28,7 +28,7 @@ class Readiness:
         self._admin: AdminClient = admin_client(settings)
 
     @property
-    def complete(self) -> bool:
+    def is_complete(self) -> bool:
         """True if all ports answer and all Celery workers have joined their group. Blocks for some seconds at most."""
         return all(map(_ready, self._ports)) and self._executors() >= self._celery_workers
 

@@ -21,14 +21,15 @@ from triggers.dev import child_process
 from triggers.dev.child_process import Relay
 from triggers.errors import CallError
 from triggers.kafka.topics import create_topics
+from triggers.process.exits import ExitCode
 from triggers.settings import PREFIX, Settings
 
 _PATIENCE_S = 20.0
 _SHORT_LIFE_S = 3.0
 _SHORT_LIVES = 5
 """Number of short lives in a row after which a process is not started again."""
-_NO_RESTART = frozenset({72, 78})
-"""Exit codes of a worker for which a restart does not help (docs/architecture.md)."""
+_NO_RESTART = frozenset({ExitCode.EVENTS_GONE, ExitCode.MISFIT})
+"""Exit codes of a worker for which a restart does not help."""
 _WITHOUT_ROOT_WARNING = ("-W", "ignore:You're running the worker with superuser privileges")
 
 

@@ -62,7 +62,7 @@ def check_brokers(settings: Settings) -> Iterator[Finding]:
         fix = "add brokers, or set TRIGGERS_REPLICATION_FACTOR"
         yield Finding("brokers", Verdict.PROBLEM, f"{count}, fewer than {settings.replication_factor} replicas", fix)
     elif count < 3:  # three is what the docs recommend
-        yield Finding("brokers", Verdict.WARNING, f"{count}: events are lost with its disk", "use three in production")
+        yield Finding("brokers", Verdict.WARNING, f"{count}: too few to survive a lost disk", "use three in production")
     else:
         yield Finding("brokers", Verdict.OK, f"{count}")
 

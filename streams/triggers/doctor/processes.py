@@ -22,7 +22,7 @@ from triggers.topology import Queue, Topology, queue_title
 _TIMEOUT_S: Final = 10.0
 _ANSWER_S: Final = 3.0
 _SKEW_S: Final = 5.0
-"""Difference between two clocks that a time service never leaves. HTTP dates are in whole seconds."""
+"""Difference that clocks with a time service never reach. HTTP dates are in whole seconds."""
 
 
 def check_rules(settings: Settings) -> Iterator[Finding]:
@@ -87,7 +87,7 @@ def check_executors(settings: Settings) -> Iterator[Finding]:
     for queue, count in members.items():
         title = queue_title(queue)
         if count:
-            yield Finding("executors", Verdict.OK, f"queue {title}: {count} take its commands")
+            yield Finding("executors", Verdict.OK, f"queue {title}: processes that take its commands: {count}")
         else:
             fix = f"start `celery -A app worker` with TRIGGERS_QUEUES={title}, or `triggers dispatcher`"
             yield Finding("executors", Verdict.PROBLEM, f"queue {title}: no process takes its commands", fix)

@@ -1,4 +1,4 @@
-"""`LocalSession`: a session whose tasks run in this process, one after another, in the time that the test sets.
+"""`LocalSession`: a session whose tasks run in this process, one after another, with a clock that the test sets.
 
 The engine is that of the stream, and so are the calls of tasks, timers, retries and results. There is no Kafka, no
 Celery worker and no thread, and nothing waits.
@@ -201,10 +201,10 @@ class LocalSession:
         self._app.finalize()
         if command.run in self._app.tasks:
             return self._app.tasks[command.run]
-        own = [name for name in self._app.tasks if not name.startswith("celery.")]
+        tasks = [name for name in self._app.tasks if not name.startswith("celery.")]
         raise TaskNotFound(
             f"{command.instance}: neither `tasks` nor the Celery app {self._app.main!r} has a task {command.run!r}"
-            f"{suggestion(command.run, own)}; the app has {', '.join(sorted(own)) or 'none'}"
+            f"{suggestion(command.run, tasks)}; the app has {', '.join(sorted(tasks)) or 'none'}"
         )
 
     def _check_names(self) -> None:

@@ -12,7 +12,7 @@ from triggers.core.durations import parse_duration
 from triggers.storages.session_objects import moment
 
 Duration = str | float | timedelta
-"""As in rules: a text such as "15m", or a number of seconds. Or a `timedelta`."""
+"""A duration as in rules (a text such as "15m", or a number of seconds), or a `timedelta`."""
 
 
 def milliseconds_of(duration: Duration) -> int:

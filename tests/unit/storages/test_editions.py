@@ -213,7 +213,7 @@ def test_a_command_of_django_runs_what_is_due(
     import_module("django.core.management").call_command("triggers_run_due", "--manager", registered)
 
     assert runner.taken == ["t_a#0"]
-    assert capsys.readouterr().out == "1 due\n"
+    assert capsys.readouterr().out == "due timers carried out: 1\n"
 
 
 def test_the_memory_storage_runs_what_is_due_as_well() -> None:

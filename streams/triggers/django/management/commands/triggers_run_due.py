@@ -35,6 +35,6 @@ class Command(BaseCommand):
         while True:
             due = run_due_sessions(options["storage"], options["manager"], cache=options["cache"])
             if options["verbosity"] > 1 or (due and every is None):
-                self.stdout.write(f"{due} due")
+                self.stdout.write(f"due timers carried out: {due}")
             if every is None or stopped.wait(every):
                 return
