@@ -156,7 +156,7 @@ class Backtest:
             self._changes[change.change].runs += 1
             self._tasks[change.task][change.change] += 1
         kinds: set[str] = {change.change for change in judged} | {each.change for each in difference.forwards}
-        kinds |= {kind for kind, told in (("open", difference.open), ("failures", difference.failures)) if told}
+        kinds |= {kind for kind, each in (("open", difference.open), ("failures", difference.failures)) if each}
         for change_kind in {change.change for change in judged}:
             self._changes[change_kind].sessions += 1
         if any(self._examples[kind] < self._shown for kind in kinds):

@@ -125,7 +125,7 @@ class Rerun:
         return {new.run.key for new in self.runs if new.source is ResultSource.UNKNOWN}
 
     def open_timers(self) -> list[Timer]:
-        """Returns the timers after which a run would begin or end to wait, and that are due after the last event.
+        """Returns the timers that would start a run or end a wait, and that are due after the last event.
 
         Those that stand at the end of the recorded session, too, are not among them.
         """
@@ -202,7 +202,7 @@ class Rerun:
         return Attempt(timer.instance, self._fold.current_attempt(timer.instance))
 
     def _forget_uncancelled(self) -> None:
-        """Takes the result of a run for unknown that was cancelled in the recorded session and is not cancelled now."""
+        """Marks the result of a run as unknown if it was cancelled in the recorded session and is not cancelled now."""
         cancelled = self._recorded.cancelled
         for number, new in enumerate(self.runs):
             same = None if new.same is None else self._recorded.runs[new.same].key

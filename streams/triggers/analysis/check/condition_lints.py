@@ -55,16 +55,16 @@ def _why_not_enough(task: Edition2Rule, leaf: Leaf, supply: Supply) -> str:
     count = leaf.count or 1
     if leaf.distinct is not None and count > 1 and not NO_EVENT_NAMES & leaf.distinct.references.variables.keys():
         return f"it needs {count} different values, and its `distinct` is the same for every event"
-    most = supply.max_fires(leaf.trigger)
-    if count > most:
-        return f"it needs {count} x {leaf.trigger}, which fires at most {most:.0f} x in a session"
+    maximum = supply.max_fires(leaf.trigger)
+    if count > maximum:
+        return f"it needs {count} x {leaf.trigger}, which fires at most {maximum:.0f} x in a session"
     return ""
 
 
 def _why_no_count(task: Edition2Rule, count: Expression) -> str:
     unknown = unknown_aliases(task, count)
     if unknown:
-        return f"its `count` reads on.{unknown[0]}, which there is not"
+        return f"its `count` reads on.{unknown[0]}, which does not exist"
     if count.references.variables:
         return ""
     value = constant_of(count)
@@ -100,7 +100,7 @@ class ConditionLints:
 
     def _leaf(self, task: Edition2Rule, directive: str, leaf: Leaf) -> Iterator[Finding]:
         location = self._locations.find(task.name, directive, _anchor_of(leaf))
-        own = f"{leaf.trigger!r} in `{directive}` of {task.name}"
+        leaf_words = f"{leaf.trigger!r} in `{directive}` of {task.name}"
         why = self._impossible.get((task.name, leaf.slot), "") if directive != "cancelOn" else _why_no_event(task, leaf)
         nobody = "" if directive == "unless" else self._supply.why_not(leaf.trigger)
         if why or nobody:
@@ -108,13 +108,13 @@ class ConditionLints:
             yield finding(
                 "never-true",
                 location,
-                f"{own} is never true: {why or nobody}",
+                f"{leaf_words} is never true: {why or nobody}",
                 fix,
                 task=task.name,
                 directive=directive,
             )
         elif leaf.when is not None and _is_always(task, leaf):
-            message = f"the `when` of {own} is true of every event, so it filters nothing"
+            message = f"the `when` of {leaf_words} is true of every event, so it filters nothing"
             yield finding(
                 "always-true", location, message, "delete it, or correct it", task=task.name, directive=directive
             )

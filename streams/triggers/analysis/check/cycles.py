@@ -33,7 +33,7 @@ class BeginCycle(NamedTuple):
 
 
 def find_begin_cycles(tasks: Mapping[str, Rule], supply: Supply) -> list[BeginCycle]:
-    """Returns the cycles that never die out by themselves. One that needs several events for an instance does."""
+    """Returns the cycles that never die out. One that needs several events for an instance dies out."""
     sources: dict[str, tuple[str, str]] = {}
     for name, task in tasks.items():
         source = None if task.and_every is None else supply.producer(task.and_every)

@@ -116,11 +116,11 @@ def explore_orders(
     """
     used = relevant_names(plan, task)
     kinds = sorted((kind, count) for kind, count in events.items() if kind.trigger in used)
-    own = {name: directives for name, directives in split_members(plan.text).items() if name in used}
+    members = {name: directives for name, directives in split_members(plan.text).items() if name in used}
     if plan.edition_2 is not None:
-        own = {name: _without_arguments(name, directives) for name, directives in own.items()}
-        return explore_edition_2(compile_plan(join_object(own)), task.name, kinds, results, budget, cut=cut)
-    rules = join_object(own)
+        members = {name: _without_arguments(name, directives) for name, directives in members.items()}
+        return explore_edition_2(compile_plan(join_object(members)), task.name, kinds, results, budget, cut=cut)
+    rules = join_object(members)
     exploration = _explored(Worlds(rules, kinds, results), task.name, budget)
     return summarize(task.name, kinds, exploration, count_orders(kinds, results))
 
@@ -140,15 +140,15 @@ def explore_edition_2(
     """
     budget = Budget(budget.worlds // _WEIGHT, budget.walks // _WEIGHT)
     prompt = Edition2Worlds(plan, kinds, results, Pace.NONE)
-    found = structs.replace(_report(prompt, task, kinds, budget), cut=list(cut))
+    report = structs.replace(_report(prompt, task, kinds, budget), cut=list(cut))
     if prompt.has_time:
-        found = structs.replace(
-            found, timed=_report(Edition2Worlds(plan, kinds, results, Pace.ANY), task, kinds, budget)
+        report = structs.replace(
+            report, timed=_report(Edition2Worlds(plan, kinds, results, Pace.ANY), task, kinds, budget)
         )
-    if found.has_run or cut:
-        return found
+    if report.has_run or cut:
+        return report
     failing = Edition2Worlds(plan, kinds, results, Pace.ANY, plan.tasks.keys() - {task})
-    return structs.replace(found, timed=_report(failing, task, kinds, budget))
+    return structs.replace(report, timed=_report(failing, task, kinds, budget))
 
 
 def _without_arguments(name: str, directives: bytes) -> bytes:
@@ -159,8 +159,8 @@ def _without_arguments(name: str, directives: bytes) -> bytes:
 
 
 def _report(worlds: Edition2Worlds, task: str, kinds: Sequence[tuple[FiredMove, int]], budget: Budget) -> TaskOrders:
-    found = summarize(task, kinds, _explored(worlds, task, budget), None, worlds)
-    return structs.replace(found, cut=[f"more than {MAX_WAITS} moments for one event"]) if worlds.was_cut else found
+    report = summarize(task, kinds, _explored(worlds, task, budget), None, worlds)
+    return structs.replace(report, cut=[f"more than {MAX_WAITS} moments for one event"]) if worlds.was_cut else report
 
 
 def _explored(worlds: WorldGraph, task: str, budget: Budget) -> Exploration:

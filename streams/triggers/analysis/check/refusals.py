@@ -1,4 +1,4 @@
-"""Finds why the engine refuses directives and blocks of edition 2, each by itself, so that all are reported at once."""
+"""Finds why the engine refuses directives and blocks of edition 2, one by one, so that all are reported at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from triggers.core.edition_2_plan import BLOCKS, EDITION, is_reserved, parse_edi
 from triggers.core.kwargs import join_object
 from triggers.errors import InvalidConfiguration
 
-_LEAST: Final[Mapping[str, object]] = {"after": ["x"], "run": "run"}
+_MINIMUM: Final[Mapping[str, object]] = {"after": ["x"], "run": "run"}
 """A small rule beside which each directive is tried alone."""
 _WITH_ALIASES: Final = frozenset({"after", "andEvery"})
 
@@ -42,7 +42,7 @@ def _alone(key: str, written: Mapping[str, object]) -> dict[str, object]:
     """Returns the smallest rule with that directive."""
     if key in _WITH_ALIASES:
         return {"run": "run", "after": [], key: written[key]}
-    return dict(_LEAST) | {key: written[key]}
+    return dict(_MINIMUM) | {key: written[key]}
 
 
 def _refusal(task: str, written: object) -> str:

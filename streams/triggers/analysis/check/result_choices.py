@@ -1,4 +1,4 @@
-"""How the attempts of a task may go on while orders are explored."""
+"""How the attempts of a task may continue while orders are explored."""
 
 from __future__ import annotations
 

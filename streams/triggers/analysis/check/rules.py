@@ -66,7 +66,7 @@ def check_rules(text: bytes, declared: Collection[str] | None = None, arrivals: 
 
 
 class _Supplies:
-    """What can fire. The leaves that can never be true are found with the one, and known to the other."""
+    """What can fire, twice: `first` finds the leaves that can never be true, and `whole` takes them into account."""
 
     def __init__(self, reading: Reading, declared: Collection[str] | None) -> None:
         refused = [name for name in reading.names if name not in reading.tasks]

@@ -58,11 +58,11 @@ def usual_events(plan: Plan, supply: Supply) -> UsualEvents:
     leaves = [(task, leaf) for task in plan.edition_2.tasks.values() for _, leaf in leaves_of(task)]
     demands = _demands(leaves)
     for trigger in fired:
-        own = [(task, leaf) for task, leaf in leaves if leaf.trigger == trigger]
+        uses = [(task, leaf) for task, leaf in leaves if leaf.trigger == trigger]
         found.events += Counter(
             {
-                FiredMove(trigger, msgspec.json.encode(kwargs)): _most(own)
-                for kwargs in _kinds(own, demands.get(trigger, {}))
+                FiredMove(trigger, msgspec.json.encode(kwargs)): _fires_of(uses)
+                for kwargs in _kinds(uses, demands.get(trigger, {}))
             }
         )
     for task, leaf in leaves:
@@ -118,10 +118,10 @@ def _different(kwargs: Json, leaf: Leaf) -> Iterator[Json]:
     """Yields kwargs with different values of what `distinct` reads."""
     path = None if leaf.distinct is None else syntax_of(leaf.distinct.text)
     for number in range(_count(leaf)):
-        own: Json = msgspec.json.decode(msgspec.json.encode(kwargs))
+        different: Json = msgspec.json.decode(msgspec.json.encode(kwargs))
         if isinstance(path, MemberPath) and path.parts[0] == "kwargs" and len(path.parts) > 1:
-            _put(own, path.parts[1:], number + 1)
-        yield own
+            _put(different, path.parts[1:], number + 1)
+        yield different
 
 
 def _put(kwargs: Json, members: tuple[str, ...], value: object, *, is_default: bool = False) -> None:
@@ -147,7 +147,7 @@ def _count(leaf: Leaf) -> int:
     return min(leaf.count, MAX_EQUAL) if isinstance(leaf.count, int) else 1
 
 
-def _most(leaves: list[tuple[Edition2Rule, Leaf]]) -> int:
+def _fires_of(leaves: list[tuple[Edition2Rule, Leaf]]) -> int:
     """Returns how often an event comes: as often as a leaf needs it, and twice as often for an `andEvery`."""
     if any(leaf.distinct is not None for _, leaf in leaves):
         return 1

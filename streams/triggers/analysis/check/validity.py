@@ -18,7 +18,7 @@ from triggers.core.limits import LIMITS_NAME
 from triggers.core.plan import Rule
 from triggers.errors import CallError, InvalidConfiguration
 
-_LEAST: Final = {"after": b"[]", "run": b'"run"'}
+_MINIMUM: Final = {"after": b"[]", "run": b'"run"'}
 """The smallest rule that the engine accepts. Each directive is tried alone beside it."""
 _NEAR: Final = 0.8
 
@@ -123,14 +123,14 @@ def _refused(task: str, directives: bytes, locations: Locations) -> Iterator[Fin
         return
     yield from _missing(task, members, locations)
     for key, value in members.items():
-        if message := _refusal({task: join_object(_LEAST | {key: value})}):
+        if message := _refusal({task: join_object(_MINIMUM | {key: value})}):
             yield _invalid(locations, task, key, message, _fix(message, key))
 
 
 def _missing(task: str, members: dict[str, bytes], locations: Locations) -> Iterator[Finding]:
-    for key in _LEAST:
+    for key in _MINIMUM:
         if key not in members:
-            message = _refusal({task: join_object({name: value for name, value in _LEAST.items() if name != key})})
+            message = _refusal({task: join_object({name: value for name, value in _MINIMUM.items() if name != key})})
             meant = get_close_matches(key, [name for name in members if name not in DIRECTIVES], n=1, cutoff=0.6)
             fix = f"rename {meant[0]!r} to {key!r}" if meant else f"add {key!r}"
             yield _invalid(locations, task, meant[0] if meant else None, message, fix)

@@ -38,19 +38,19 @@ class WorldKeys:
         """Returns when the contributions came that a window may still drop."""
         if not self.windows:
             return set()
-        return {own.clock for own in _Key(session, self).contributions(self._plan)}
+        return {contribution.clock for contribution in _Key(session, self).contributions(self._plan)}
 
-    def age(self, own: Contribution, now: int) -> int:
+    def age(self, contribution: Contribution, now: int) -> int:
         """Returns how old a contribution is, as far as a window can tell."""
-        return min(now - own.clock, self.windows[-1] + 1) if self.windows else 0
+        return min(now - contribution.clock, self.windows[-1] + 1) if self.windows else 0
 
-    def rank(self, own: Contribution, orders: list[int]) -> int:
+    def rank(self, contribution: Contribution, orders: list[int]) -> int:
         """Returns the rank of a contribution among all, if the order matters."""
-        return orders.index(own.order) if self._needs_order else 0
+        return orders.index(contribution.order) if self._needs_order else 0
 
-    def time(self, own: Contribution) -> int:
+    def time(self, contribution: Contribution) -> int:
         """Returns the time of the event, if an expression reads it."""
-        return own.time if self._needs_time else 0
+        return contribution.time if self._needs_time else 0
 
 
 def _reads_time(rule: Edition2Rule) -> bool:
@@ -65,21 +65,21 @@ class _Key:
         self._stored = list(session.instances.scan())
 
     def value(self, plan: Plan) -> Key:
-        orders = sorted({own.order for own in self.contributions(plan)})
+        orders = sorted({contribution.order for contribution in self.contributions(plan)})
         instances = sorted(self._instance(plan, loaded, orders) for loaded in self._stored)
         remembered = tuple(self._held(slots, orders) for slots in self._memories(plan))
-        latest = tuple(self._contribution(own, orders) for own in self._latest(plan))
+        latest = tuple(self._contribution(contribution, orders) for contribution in self._latest(plan))
         return tuple(instances), remembered, latest, self._session.header.begin_edition_2().finalized
 
     def contributions(self, plan: Plan) -> Iterator[Contribution]:
         """Yields everything that is held or remembered."""
         for loaded in self._stored:
-            for own in _held_by(self._session, loaded).slots.values():
-                yield from own
+            for contributions in _held_by(self._session, loaded).slots.values():
+                yield from contributions
             yield from _held_by(self._session, loaded).loose.values()
         for slots in self._memories(plan):
-            for own in slots.values():
-                yield from own
+            for contributions in slots.values():
+                yield from contributions
         yield from self._latest(plan)
 
     def _memories(self, plan: Plan) -> Iterator[dict[str, list[Contribution]]]:
@@ -89,8 +89,8 @@ class _Key:
 
     def _latest(self, plan: Plan) -> Iterator[Contribution]:
         for trigger in sorted(plan.by_trigger):
-            if own := latest_of(self._session, trigger):
-                yield own
+            if contribution := latest_of(self._session, trigger):
+                yield contribution
 
     def _instance(self, plan: Plan, loaded: LoadedInstance, orders: list[int]) -> Key:
         instance, held = loaded.instance, _held_by(self._session, loaded)
@@ -101,7 +101,7 @@ class _Key:
             loaded.task,
             str(instance.status),
             received(self._session, instance),
-            self._held(held.slots | {slot: [own] for slot, own in held.loose.items()}, orders),
+            self._held(held.slots | {slot: [contribution] for slot, contribution in held.loose.items()}, orders),
             tuple(sorted(held.true)),
             held.begun,
             tuple(timers),
@@ -112,12 +112,20 @@ class _Key:
 
     def _held(self, slots: dict[str, list[Contribution]], orders: list[int]) -> Key:
         return tuple(
-            (slot, tuple(self._contribution(one, orders) for one in own)) for slot, own in sorted(slots.items()) if own
+            (slot, tuple(self._contribution(one, orders) for one in contributions))
+            for slot, contributions in sorted(slots.items())
+            if contributions
         )
 
-    def _contribution(self, own: Contribution, orders: list[int]) -> Key:
+    def _contribution(self, contribution: Contribution, orders: list[int]) -> Key:
         keys = self._keys
-        return own.kwargs, own.key, keys.age(own, self._now), keys.rank(own, orders), keys.time(own)
+        return (
+            contribution.kwargs,
+            contribution.key,
+            keys.age(contribution, self._now),
+            keys.rank(contribution, orders),
+            keys.time(contribution),
+        )
 
 
 def _held_by(session: Session, loaded: LoadedInstance) -> Held:

@@ -1,1 +1,1 @@
-"""Why a session is where it is, and what each event did."""
+"""Explains why a session is in its state, and what each event did."""

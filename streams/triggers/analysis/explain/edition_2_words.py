@@ -90,7 +90,7 @@ def timer_proof(rule: Rule, kind: str, due: int, attempt: int, past: int) -> Tim
 def _then(rule: Rule, kind: str, attempt: int, past: int) -> str:
     match kind:
         case TimerKind.DELAY:
-            return "it runs, whatever becomes of its after by then"
+            return "it runs, even if its after is not true any more by then"
         case TimerKind.RETRY:
             return f"attempt {attempt + 1} is issued"
         case TimerKind.COOLDOWN:

@@ -51,7 +51,7 @@ def task_lines(task: Edition2Rule) -> Iterator[str]:
     if (retry := task.retry) is not None:
         yield f"{retry.attempts} attempts, wait {duration_words(retry.wait)} x {retry.backoff:g}"
     if task.timeouts is not None:
-        yield from _time_outs(task.timeouts)
+        yield from _timeout_lines(task.timeouts)
     if task.arguments is not None:
         yield f"with {_cut(', '.join(task.arguments))}"
     if task.queue is not None:
@@ -60,7 +60,7 @@ def task_lines(task: Edition2Rule) -> Iterator[str]:
         yield "optional"
 
 
-def _time_outs(limits: Timeouts) -> Iterator[str]:
+def _timeout_lines(limits: Timeouts) -> Iterator[str]:
     for status, limit in (("scheduled", limits.scheduled), ("running", limits.running)):
         if limit:
             yield f"{status} at most {duration_words(limit)}"

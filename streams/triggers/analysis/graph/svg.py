@@ -28,7 +28,7 @@ _LOOKS: Final = {
     Line.FORWARD: 'stroke="#444" marker-end="url(#dot)"',
 }
 _RADII: Final = {Shape.TASK: 3.0, Shape.SESSION: 3.0, Shape.CONDITION: 9.0}
-"""Of the corners; other nodes end in half circles."""
+"""Radii of the corners; other nodes end in half circles."""
 _WIDE: Final = frozenset({Shape.TRIGGER, Shape.OPERATOR, Shape.TIMER})
 """Nodes whose sides need room of their own."""
 _HEAD = f"""<defs>

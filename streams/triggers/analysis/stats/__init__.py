@@ -1,1 +1,1 @@
-"""What rules and triggers came to in many sessions."""
+"""Counts what rules and triggers did in many sessions."""

@@ -31,7 +31,7 @@ class FailureRow(Struct, kw_only=True):
 
 
 class Failures:
-    """Adds the failures of sessions up. Beyond 1,000 reasons, those with different messages are counted together."""
+    """Adds up the failures of sessions. Beyond 1,000 reasons, those with different messages are counted together."""
 
     def __init__(self) -> None:
         self._rows: dict[FailureKey, FailureRow] = {}

@@ -25,8 +25,8 @@ def mask_event(event: Event, names: Collection[str]) -> Event:
     """Returns the event with the values of these names masked, at any depth of its payloads.
 
     In a configuration, only `withParams`, `meta` and the application's own keys are masked. `exception_info` and
-    `exception_message`, which are text for people, are both masked if either is named, because the one has the other in
-    it.
+    `exception_message`, which are text for people, are both masked if either is named, because the first contains the
+    second.
     """
     if not names:
         return event
