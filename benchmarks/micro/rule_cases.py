@@ -24,7 +24,7 @@ PLAIN = "plain"
 PAGES = 5
 """Number of pages before the measured event, if a case needs none in particular."""
 LONG_PAGES = 5000
-"""The same in a long session."""
+"""Number of pages before the measured event in a long session."""
 
 _KWARGS_BYTES = 200
 _MEMBERS = 10
@@ -32,7 +32,7 @@ _MEMBERS = 10
 _WAITING = 5000
 _OTHERS = 200
 _NEVER = 1 << 60
-"""A time behind all timers."""
+"""A time after all timers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class Case:
     events: int = 1
     """Number of measured events of a session, whose mean counts."""
     event: Callable[[StoredSession], Event] | None = None
-    """Makes the measured event; None: a page."""
+    """Makes the measured event, which is a page by default."""
 
     def configuration(self) -> bytes:
         """Returns the configuration of a session."""

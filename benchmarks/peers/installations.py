@@ -41,7 +41,7 @@ class OnKafka:
     name = "triggers"
 
     def prepare(self) -> None:
-        """Does nothing: it is here."""
+        """Does nothing, because our own programs are already here."""
 
     @contextmanager
     def start(self, brokers: str, folder: Path) -> Iterator[Site]:

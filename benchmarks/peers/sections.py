@@ -68,7 +68,7 @@ def steady_loads(turns: Turns, rate: int) -> dict[str, list[SteadyRun]]:
 
 
 def _warm_up(turns: Turns) -> None:
-    """Runs our own loop for nothing, so that the broker's Java is compiled."""
+    """Runs our own loop without measuring it, so that the broker's Java is compiled."""
     turns.measure("warm-up", partial(measure_loop, OURS, turns.brokers))
 
 

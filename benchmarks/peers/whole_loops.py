@@ -25,7 +25,7 @@ class LoopRun(msgspec.Struct, frozen=True, kw_only=True):
 
     tasks: int
     tasks_per_s: float
-    """By the time from the first event to the last finished task."""
+    """The time counts from the first event to the last finished task."""
     cpu_ms: dict[str, float]
     """CPU time for a task, by process."""
     load: float
@@ -36,7 +36,7 @@ class SteadyRun(msgspec.Struct, frozen=True, kw_only=True):
     """The result of a steady load."""
 
     latency: Latency
-    """From fire to the first line of the task."""
+    """It is measured from the fire to the first line of the task."""
     cpu_ms: dict[str, float]
     load: float
 
@@ -47,7 +47,7 @@ class LoopSizes:
 
     questionnaires: int
     warm_up: int
-    """Number of questionnaires that run before, so that every process has compiled, connected and loaded its code."""
+    """Number of questionnaires that run first, so that every process has compiled, connected and loaded its code."""
 
 
 SIZES = {

@@ -1,4 +1,4 @@
-"""The rules and the tasks, without Kafka and in no time: python -m pytest."""
+"""The rules and the tasks, without Kafka and without waiting: python -m pytest."""
 
 from __future__ import annotations
 

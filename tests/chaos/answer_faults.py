@@ -92,7 +92,7 @@ def _apis(chance: Random, kind: str) -> frozenset[int]:
 
 
 def _hold(world: World, shot: Shot, doors: Sequence[Door], answers: Answers) -> Steps:
-    """Treats answers badly while partitions are reassigned every few seconds.
+    """Delays or loses answers while partitions are reassigned every few seconds.
 
     The longer the delay, the longer partitions remain where they are: an answer has an effect only on a partition that
     is still owned when it arrives.

@@ -58,7 +58,7 @@ class Brokers:
             node.wait_until_it_answers()
 
     def kill(self, number: int) -> None:
-        """SIGKILL."""
+        """Sends SIGKILL to a broker."""
         self._nodes[number].kill()
 
     def launch(self, number: int) -> None:
@@ -75,7 +75,7 @@ class Brokers:
         self._signal(number, signal.SIGSTOP)
 
     def thaw(self, number: int) -> None:
-        """SIGCONT."""
+        """Sends SIGCONT. The broker continues."""
         self._signal(number, signal.SIGCONT)
 
     def stop(self) -> None:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Watcher(Protocol):
-    """A thread that ends only when it is told to."""
+    """A thread that ends only when `finish` is called."""
 
     def start(self) -> None:
         """Starts it."""

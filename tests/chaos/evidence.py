@@ -81,15 +81,15 @@ class Part:
         return self.is_drained or offset < self.done
 
     def events(self) -> Iterator[Message]:
-        """From the topic, in order."""
+        """Yields the events of the topic, in order."""
         return stream_topic(self.settings, Topology(self.settings.namespace).events, self.partition)
 
     def commands(self) -> Iterator[Message]:
-        """From the topic, in order."""
+        """Yields the records of the commands topic, in order."""
         return stream_topic(self.settings, Topology(self.settings.namespace).commands, self.partition)
 
     def changelog(self) -> Iterator[Message]:
-        """From the topic, in order."""
+        """Yields the rows of the changelog topic, in order."""
         return stream_topic(self.settings, Topology(self.settings.namespace).changelog, self.partition)
 
 

@@ -39,7 +39,7 @@ SMALL_DISK = 1
 """Slot of the agent whose disk is small."""
 _STARTED_WITHIN_S = 90.0
 _LONG_S = 60.0
-"""Duration of faults from which on it pays that Java compiles the brokers well."""
+"""Duration of faults beyond which it pays off to let Java compile the brokers fully."""
 LOG = "processes.log"
 """File with the output of all processes."""
 
