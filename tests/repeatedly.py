@@ -33,7 +33,7 @@ class Run:
     code: int
 
     def row(self) -> str:
-        """Of the Markdown table."""
+        """Return the run's row of the Markdown table."""
         told = (
             "well" if self.code == 0 else "; ".join(failures(self.log.read_text(errors="replace")) or [str(self.log)])
         )

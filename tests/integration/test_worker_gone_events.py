@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
 
 
 def commits(settings: Settings, offset: int) -> bool:
-    """Whether that is possible already: not while the group has members."""
+    """Commit the offset and return whether that is possible yet: it is not while the group has members."""
     try:
         commit_offset(settings, offset)
     except KafkaException as error:

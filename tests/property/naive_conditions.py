@@ -25,11 +25,11 @@ class NaiveLeaf:
     trigger: str
     alias: str
     count: int | None = 1
-    """None: "all"."""
+    """How many contributions make it true, None for `"all"`."""
     least: int | None = None
     """`when` is `kwargs.v >= least`."""
     distinct: bool = False
-    """By `kwargs.v`."""
+    """Whether contributions with the same `kwargs.v` count once."""
     latest: bool = False
     goes_on: bool = False
     held: list[Happening] = field(default_factory=list)
@@ -133,7 +133,7 @@ class NaiveCombinator:
                 child.held = []
 
     def go_back(self) -> None:
-        """In sequences, drop what stands after a child that is not true."""
+        """Drop what a sequence holds after a child that is not true."""
         for child in self.children:
             if isinstance(child, NaiveCombinator):
                 child.go_back()

@@ -92,7 +92,7 @@ def test_a_sample_has_only_outcomes_that_playing_gives(configuration: Rules, eve
 
 @settings(max_examples=40, deadline=None)
 @example({"t_0": make_task("a"), "t_1": make_task("a"), "t_2": make_task("t_0", unless=["t_1"])}, ["a"])
-@given(rules(most=2), st.lists(st.sampled_from(["a", "a:1", "b", "c"]), min_size=1, max_size=3))
+@given(rules(maximum=2), st.lists(st.sampled_from(["a", "a:1", "b", "c"]), min_size=1, max_size=3))
 def test_results_at_any_time_give_the_outcomes_of_every_interleaving(configuration: Rules, events: list[str]) -> None:
     for name in configuration:
         try:

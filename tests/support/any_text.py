@@ -53,7 +53,7 @@ ANY_TEXT: Final = {
 
 
 def log_of(name: str) -> list[tuple[str, Event]]:
-    """Returns a log in which everything has the same name: the session, its trigger and, behind a letter, its task."""
+    """Returns a log in which everything has the same name: the session, its trigger and, after a letter, its task."""
     rule = {"after": [name], "run": f"app.{name}", "withParams": {name: {"n": name}}}
     rules, kwargs = encode_configuration({f"t{name}": rule}), encode_object({name: name}, "kwargs")
     return [

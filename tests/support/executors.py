@@ -12,7 +12,7 @@ from triggers.topology import Topology
 
 
 def executors_lag(settings: Settings) -> int:
-    """Offsets of the commands topic beyond what the executors have committed; transaction markers count, too."""
+    """Returns the number of offsets beyond what the executors have committed. Transaction markers count, too."""
     names = Topology(settings.namespace)
     consumer = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.executors})
     try:

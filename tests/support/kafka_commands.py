@@ -50,7 +50,7 @@ ON_BROKER: Final = ON_TOPICS | {
 }
 """Name -> arguments of the commands that need a broker."""
 SERVICES: Final = {"api", "worker", "dispatcher", "hooks", "dev", "demo", "console"}
-"""They wait for a broker, or start one."""
+"""Commands that wait for a broker, or start one."""
 WITHOUT_KAFKA: Final = {"check", "verify", "completion", "init"}
 ELSEWHERE: Final = {"doctor", "migrate"}
-"""They check, or read another storage, first, and have tests of their own."""
+"""Commands that check, or read another storage, first. They have tests of their own."""

@@ -13,7 +13,7 @@ RULES = {"configuration": {"t_note": {"after": [], "andEvery": "happened", "run"
 
 
 def fire_events(settings: Settings, number: int) -> None:
-    """A session of partition 0: its rules, then so many events with a command each."""
+    """Gives a session of partition 0 its rules, then fires this number of events, each of which causes a command."""
     uid = next(f"s{n}" for n in range(1_000) if partition_of(f"s{n}".encode(), settings.partitions) == 0)
     application = Application(settings)
     application.fire(uid, RULES)
@@ -23,7 +23,7 @@ def fire_events(settings: Settings, number: int) -> None:
 
 
 def commit_offset(settings: Settings, offset: int, partition: int = 0) -> None:
-    """As `kafka-consumer-groups.sh --reset-offsets --to-offset` does."""
+    """Sets the workers' committed offset, as `kafka-consumer-groups.sh --reset-offsets --to-offset` does."""
     names = Topology(settings.namespace)
     committing = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents})
     commit_offsets(committing, [TopicPartition(names.events, partition, offset)])

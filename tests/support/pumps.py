@@ -35,7 +35,7 @@ class Feed:
         self.rewound = 0
         self.left = False
         self.waits: list[tuple[float, float]] = []
-        """For how long, and until when, each fetch may wait."""
+        """How long, and until when, each fetch may wait."""
         self.empty = threading.Event()
 
     def join_group(self) -> None: ...

@@ -36,9 +36,9 @@ def directives() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-def rules(most: int = 4) -> st.SearchStrategy[Rules]:
-    """Strategy for the rules of at most `most` tasks."""
-    return st.dictionaries(st.sampled_from(TASKS), directives(), min_size=1, max_size=most)
+def rules(maximum: int = 4) -> st.SearchStrategy[Rules]:
+    """Strategy for the rules of up to `maximum` tasks."""
+    return st.dictionaries(st.sampled_from(TASKS), directives(), min_size=1, max_size=maximum)
 
 
 def play_triggers(rules: Rules, order: Sequence[str]) -> MemorySession:

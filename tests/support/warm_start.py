@@ -21,7 +21,7 @@ WARM: Final = multiprocessing.get_context("forkserver")
 """The context of such processes."""
 
 _RARE: Final = {"demo", "dev", "migrate"}
-"""They import large libraries, and tests rarely run them in this way."""
+"""Programs that import large libraries and that tests rarely run in this way."""
 _CELERY: Final = (
     "celery.__main__",
     "celery.bin.celery",

@@ -25,7 +25,7 @@ class IndexUpdate:
         self.new_failures: list[tuple[str, str]] = []
         """Task and class of the exception of every instance that has failed."""
         self._differences: dict[str, dict[str, int]] = {}
-        """By how much the number of instances has changed, by task and status."""
+        """The change in the number of instances, by task and status."""
         self._failures: Changes = {}
 
     def add(self, uid: str, moves: list[StatusMove]) -> None:

@@ -33,7 +33,7 @@ class Lag(Struct, frozen=True):
     """The lag of the workers and the executors."""
 
     totals: list[LagTotal]
-    """By group and topic. They have rates from the second measurement on."""
+    """The lag of each group and topic. There are rates from the second measurement on."""
     partitions: list[PartitionLag]
 
 

@@ -104,7 +104,7 @@ class _SpansOfProcess(SpanProcessor):
 
     def __init__(self) -> None:
         self._processors: dict[int, SpanProcessor] = {}
-        """By process. Those of the processes from which this one was forked must not be destroyed, so all are kept."""
+        """The processors by process ID. Those of the processes from which this one was forked must not be destroyed."""
 
     def _processor(self) -> SpanProcessor:
         """Returns the processor of this process. Two threads may both make one; a lock could be held during a fork."""

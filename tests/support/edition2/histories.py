@@ -16,13 +16,13 @@ CURATED, RANDOM = "curated.jsonl", "random_public.jsonl.gz"
 
 
 class Driver(Protocol):
-    """Whatever keeps sessions by the rules."""
+    """An implementation that keeps sessions by the rules."""
 
     def apply(self, step: Json) -> Json:
-        """Apply a step; what its `expect` must be."""
+        """Apply a step and return what its `expect` must be."""
 
     def final(self) -> Json:
-        """What `final` says of the session `main`."""
+        """Return what `final` must say of the session `main`."""
 
 
 def histories(file: str, every: int = 1) -> Iterator[Json]:
@@ -34,7 +34,7 @@ def histories(file: str, every: int = 1) -> Iterator[Json]:
 
 
 def is_embeddable(history: Json) -> bool:
-    """Whether an embedded storage can carry out all rules of the history."""
+    """Return whether an embedded storage can carry out all rules of the history."""
     configurations = [step.get("configuration") or {} for step in history["steps"]]
     return all(_is_carried_out(name, own) for each in configurations for name, own in each.items())
 
@@ -47,7 +47,7 @@ def _is_carried_out(name: str, own: object) -> bool:
 
 
 def difference(history: Json, driver: Driver) -> str:
-    """The first difference; empty: there is none."""
+    """Return the first difference, empty if there is none."""
     for number, step in enumerate(history["steps"]):
         given = {key: value for key, value in step.items() if key != "expect"}
         if found := different(driver.apply(given), step["expect"]):
@@ -57,7 +57,7 @@ def difference(history: Json, driver: Driver) -> str:
 
 
 def differences(file: str, driver: Callable[[], Driver], every: int = 1) -> tuple[int, list[str]]:
-    """How many histories were compared, and their first differences."""
+    """Return how many histories were compared, and the first difference of each that differs."""
     found = [difference(history, driver()) for history in histories(file, every)]
     return len(found), [text for text in found if text]
 
@@ -72,7 +72,7 @@ def different(answer: Json, expected: Json) -> str:
 
 
 def _comparable(value: object) -> object:
-    """Numbers are equal by value, `true` is not `1`."""
+    """Return a value that compares numbers by value and tells `true` from `1`."""
     match value:
         case bool():
             return "true" if value else "false", "boolean"

@@ -17,7 +17,7 @@ from triggers.core.edition_2_directives import parse_task
 
 
 class OneInstance:
-    """Fires triggers at an instance, one a second unless it is told when."""
+    """Fires triggers at an instance, one a second unless a time is given."""
 
     def __init__(self, **directives: object) -> None:
         self.conditions = _parsed(directives)
@@ -40,7 +40,7 @@ class OneInstance:
         return offer(self.view, offered)
 
     def another(self) -> OneInstance:
-        """Return what an instance would be that the latest event has made."""
+        """Return the instance that the latest event would have made."""
         new = OneInstance.__new__(OneInstance)
         new.__dict__ |= self.__dict__ | {"held": Held()}
         for seed in seeds(self.conditions, self.memory, self._offered):
@@ -57,7 +57,7 @@ class OneInstance:
 
     @property
     def view(self) -> ConditionView:
-        """What is true of it."""
+        """What is true of the instance now."""
         return ConditionView(self.conditions, self.held, self.evaluator)
 
     @property

@@ -18,7 +18,7 @@ OWN_ERRORS = {"ImportFailed", "Timeout"}
 
 
 def is_stale(session: Session, op: str, given: Json) -> bool:
-    """Whether a result or a timer comes to nothing."""
+    """Return whether a result or a timer comes too late to change anything."""
     instance = find(session, given["instance"])
     if op == "timer":
         stands = instance.timers.get(given["kind"]) == given["due"]

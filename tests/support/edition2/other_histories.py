@@ -27,7 +27,7 @@ class Rules:
         self._aliases: list[str] = []
 
     def configuration(self, *, blocks: bool = True) -> Json:
-        """A configuration, nearly always a valid one."""
+        """Return a configuration, nearly always a valid one."""
         random = self._random
         names = random.sample(TASKS, random.randint(1, 4))
         own: Json = {"$edition": 2} | {name: self.task() for name in names}
@@ -41,7 +41,7 @@ class Rules:
         return own
 
     def task(self) -> Json:
-        """A rule."""
+        """Return a rule of one task."""
         random, self._aliases = self._random, []
         rule: Json = {"run": "app.T"}
         if random.random() < 0.45:
@@ -178,13 +178,13 @@ class Script:
         self._ids = 0
 
     def first_steps(self) -> list[Json]:
-        """The steps that give the session its rules."""
+        """Return the steps that give the session its rules."""
         if self._random.random() < 0.4:
             return [self._publish(), *([self._publish()] if self._random.random() < 0.3 else [])]
         return [{"op": "configure", "at": self._at, "configuration": self._rules.configuration()}]
 
     def next_step(self) -> Json:
-        """A step that may happen now."""
+        """Return a step that may happen now."""
         random, session = self._random, self.model.sessions.get("main")
         due = _next_due(session)
         self._pass_time(due)
@@ -270,7 +270,7 @@ class Script:
 
 
 def _next_due(session: Session | None) -> tuple[int, str, str] | None:
-    """The timer that comes next: due time, kind, instance."""
+    """Return the timer that comes next: due time, kind, instance."""
     order = ("delay", "retry", "cooldown", "scheduled", "running", "deadline")
     timers = [
         (due, order.index(kind), own.name)

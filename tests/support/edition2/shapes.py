@@ -11,7 +11,7 @@ from triggers.core.view import InstanceView, SessionView
 
 
 def final_of(seen: SessionView) -> Json:
-    """What `final` says of a session, except for its clock."""
+    """Return what `final` says of a session, except for its clock."""
     return {
         "instances": {own.name: _seen(own) for own in seen.instances},
         "unresolvedTasks": seen.unresolved_tasks,
@@ -25,7 +25,7 @@ def _rules_of(session: SessionView) -> Json | None:
 
 
 def command_of(command: RunTask) -> Json:
-    """A command as histories have it in `scheduled`."""
+    """Return a command as histories have it in `scheduled`."""
     return (
         {
             "instance": command.instance,
@@ -39,7 +39,7 @@ def command_of(command: RunTask) -> Json:
 
 
 def cancellation_of(cancel: CancelTask) -> Json:
-    """A cancellation as histories have it in `cancel`."""
+    """Return a cancellation as histories have it in `cancel`."""
     queue = {"queue": cancel.queue} if cancel.queue else {}
     return {"instance": cancel.instance, "attempt": cancel.attempt, "terminate": cancel.terminate} | queue
 
@@ -56,7 +56,7 @@ def _seen(own: InstanceView) -> Json:
 
 
 def timers_of(seen: SessionView) -> list[Json]:
-    """The timers that stand, in the order of histories."""
+    """Return the timers that stand, in the order that histories give them."""
     found: list[Json] = []
     for own in seen.instances:
         timers = dict(own.timers)

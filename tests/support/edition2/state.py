@@ -21,7 +21,7 @@ class Refused(Exception):
 
 @dataclass
 class Instance:
-    """An execution slot."""
+    """An instance of a task, with what it holds and the timers that stand."""
 
     task: str
     number: int
@@ -29,7 +29,7 @@ class Instance:
     status: str = "unstarted"
     held: Held = field(default_factory=Held)
     kwargs: dict[str, bytes] = field(default_factory=dict)
-    """Alias -> what the task receives, once it waits no more."""
+    """What the task receives by alias, fixed when the instance stops waiting."""
     attempt: int = 0
     settled: bool = True
     ancestors: int = 0
@@ -39,7 +39,7 @@ class Instance:
     delayed_at: int = 0
     timers: dict[str, int] = field(default_factory=dict)
     queue: str | None = None
-    """Of the command of its current attempt."""
+    """The queue of the command of its current attempt, None for the default one."""
     exception: tuple[str | None, bytes] = (None, b"{}")
 
     @property

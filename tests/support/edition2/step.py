@@ -36,12 +36,12 @@ class Fire:
     id: str | None = None
     source: str | None = None
     chain: int = 0
-    """How many outcomes led to it within the step."""
+    """How many outcomes within the step led to this trigger."""
 
 
 @dataclass
 class Step:
-    """What one record does."""
+    """Does what one record asks for, and collects what comes of it."""
 
     session: Session
     position: int
@@ -205,13 +205,13 @@ class Step:
     # -- instances ----------------------------------------------------------------------------------------------------
 
     def freeze(self, task: Edition2Rule, instance: Instance) -> None:
-        """Fix what the task receives: it waits no more."""
+        """Fix what the task receives, because the instance stops waiting."""
         if instance.status not in WAITING:
             return
         instance.kwargs = received(ConditionView(task.conditions, instance.held, self.evaluator()))
 
     def end(self, task: Edition2Rule | None, instance: Instance, status: str, outcome_depth: int | None = None) -> None:
-        """Give it a status in which nothing is to come of it by itself."""
+        """Give the instance a status that only an event or a command changes again."""
         if task is not None:
             self.freeze(task, instance)
         instance.status, instance.settled = status, True
@@ -279,7 +279,7 @@ class Step:
 
 
 def kwargs_of(session: Session, instance: Instance) -> Json:
-    """What an instance has: alias -> value, without `withParams` and `with`."""
+    """Return the values that an instance has by alias, without `withParams` and `with`."""
     own = instance.kwargs
     if instance.status in WAITING and (task := session.rules.tasks.get(instance.task)):
         own = received(ConditionView(task.conditions, instance.held, Evaluator(session.variables())))

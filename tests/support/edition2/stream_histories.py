@@ -48,13 +48,14 @@ _REASONS = {"unknown rules": "UnknownRules"}
 
 
 def stop_the_clock() -> None:
-    """Stops the clock of this process at 1970; for a worker that must fire no timer."""
+    """Stops the clock of this process at 1970, for a worker that must fire no timer."""
     time.time_ns = lambda: 0
 
 
 def is_for_the_stream(history: Json) -> bool:
-    """Whether nothing but the records of the history itself reaches its sessions: a worker would forward triggers, and
-    expressions would see the names that published rules get here.
+    """Return whether nothing but the records of the history itself reaches its sessions.
+
+    A worker would forward triggers, and expressions would see the names that published rules get here.
     """
     text = json.dumps(history)
     return "$forward" not in text and "session.rules" not in text
@@ -120,9 +121,9 @@ class _Expected:
 
     commands: Commands = field(default_factory=lambda: defaultdict(list))
     decisions: dict[int, Json] = field(default_factory=dict)
-    """Offset -> the `expect` of the step."""
+    """The `expect` of each step by its offset."""
     letters: dict[int, str] = field(default_factory=dict)
-    """Offset -> the error of the step."""
+    """The error of each refused step by its offset."""
 
 
 class StreamHistories:

@@ -43,7 +43,10 @@ class World:
         self._position = -1
 
     def apply(self, step: Json) -> Json:
-        """Apply a step of a history; what its `expect` must be. Its `position` in the log is its number by default."""
+        """Apply a step of a history and return what its `expect` must be.
+
+        Unless the step gives its `position` in the log, that is its number.
+        """
         self._position = step.get("position", self._position + 1)
         try:
             return self._publish(step) if step["op"] == "publish" else self._apply(step)
@@ -140,7 +143,7 @@ class World:
     # -- what is left -------------------------------------------------------------------------------------------------
 
     def final(self, uid: str = "main") -> Json:
-        """What `final` of a history says of the session."""
+        """Return what `final` of a history says of the session."""
         session = self.sessions.get(uid) or Session(uid)
         return {
             "instances": {own.name: _seen(session, own) for own in session.instances},
@@ -163,7 +166,7 @@ def _seen(session: Session, own: Instance) -> Json:
 
 
 def _switch(session: Session, written: Json, edition: int) -> None:
-    """Take a configuration over."""
+    """Replace the session's rules by those of a configuration."""
     rules, old = _compiled(written, edition), session.rules
     session.written, session.rules, session.edition = written, rules, edition
 

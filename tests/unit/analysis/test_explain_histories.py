@@ -29,7 +29,7 @@ def folded(history: Json) -> Iterator[tuple[str, EngineDriver, list[Event]]]:
 
 
 def fires_for(proof: ConditionProof) -> list[str] | None:
-    """The triggers that make the condition true, in order; None: it depends on what they are fired with."""
+    """The triggers that make the condition true, in order. None if that depends on their kwargs."""
     if proof.is_true:
         return []
     if proof.kind == "leaf":

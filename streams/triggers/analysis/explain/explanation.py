@@ -164,7 +164,7 @@ class ConditionProof(Struct, frozen=True, kw_only=True, omit_defaults=True):
     have: int = 0
     """Contributions of a leaf, or true children of a combinator."""
     need: int | None = None
-    """How many make it true; None: it depends on a value that is not there yet."""
+    """How many make it true, None if that depends on a value that is not there yet."""
     children: list[ConditionProof] = []
     trigger: str = ""
     alias: str = ""
