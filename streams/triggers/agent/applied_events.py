@@ -15,7 +15,7 @@ from triggers.process.exits import ExitCode, Stop
 _APPLIED: Final = (
     "the event at offset {offset} of {topic}/{partition} was applied before: session {uid!r} has one from offset {last}"
     " already. The group's offset was set back, or the rows belong to another log, because the topics were mirrored,"
-    " which changes offsets, or created anew. Set the group's offset to the one after the last applied event, or use"
+    " which changes offsets, or recreated. Set the group's offset to the one after the last applied event, or use"
     " `triggers copy`"
 )
 

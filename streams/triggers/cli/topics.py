@@ -106,7 +106,7 @@ def lag(ctx: click.Context, watch: bool, every: int | None, times: int | None, a
 
     An event is unfinished until a worker has committed it. A command is unfinished until its result is on Kafka, or,
     with the dispatcher, until the application's broker has it. Both figures follow the last commit and are at most a
-    second old. The lag in offsets is larger: it counts transaction markers, and finished commands behind an unfinished
+    second old. The lag in offsets is larger: it counts transaction markers, and finished commands after an unfinished
     one.
     """
     if not watch and (every is not None or times is not None):

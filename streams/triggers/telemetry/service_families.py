@@ -136,7 +136,7 @@ HTTP_IN_FLIGHT = GaugeFamily(
 GROUP_LAG = GaugeFamily(
     name="triggers_group_lag_offsets",
     help="Offsets between a consumer group's commit and the partition's end, measured every 15 s by the HTTP API, also"
-    " if the group has no member. For executors, it includes finished commands behind a long task.",
+    " if the group has no member. For executors, it includes finished commands after a long task.",
     labels=("group", "topic", "partition"),
 )
 GROUP_LAG_ERRORS = CounterFamily(
