@@ -32,7 +32,7 @@ def measure_stall(brokers: str) -> float:
     """Returns the longest pause of a partition's commands, in seconds, while one of two agents is killed.
 
     Events keep coming at 500/s, so that every partition has some sixty commands a second. Raises RuntimeError if an
-    agent ends by itself.
+    agent ends without being killed.
     """
     with ExitStack() as stack:
         settings = stack.enter_context(create_installation(brokers))

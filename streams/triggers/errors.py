@@ -30,7 +30,7 @@
     │   ├── BrokerUnavailable            an event may have been written; repeat it with the same `event_id`
     │   │   ├── TopicMissing                 create the topics, or wait until all brokers know them
     │   │   └── AccessDenied                 change the credentials or the ACLs; the message names the fix
-    │   ├── OwnerUnavailable             the worker that owns the session is unavailable or restoring it
+    │   ├── OwnerUnavailable             the worker that owns the session is unreachable or restoring it
     │   ├── Overloaded                   too much is in progress already; nothing was done
     │   └── LockAcquisitionFailed        the lock of a storage is held by somebody else, or has expired
     ├── MissingExtra                 install the extra that the message names; also an ImportError

@@ -52,7 +52,7 @@ class DecisionConsumer:
     A decision is done when `handle` has returned. Offsets are committed once a second, so after a crash `handle` may be
     called again for the decisions of the last second. If it raises, it is called again, with growing pauses, while the
     other decisions of the partition wait; after `hook_attempts` times, the decision becomes a dead letter. `TryAgain`
-    (a worker or a broker is unavailable) is not counted. A call may take up to 15 minutes.
+    (a worker or a broker is unreachable) is not counted. A call may take up to 15 minutes.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""`RateLimitedLog`: writes one line a minute while Kafka is unavailable, not one for each attempt to connect."""
+"""`RateLimitedLog`: writes one line a minute while Kafka is unreachable, not one for each attempt to connect."""
 
 from __future__ import annotations
 

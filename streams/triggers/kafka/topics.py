@@ -224,7 +224,7 @@ _CHANGELOG = {
     "delete.retention.ms": str(7 * DAY_MS),
 }
 """Small segments are compacted early, so that a restore reads little. Deletions stay readable for a week, so a worker
-that was down for less than that still reads them."""
+that was stopped for less than that still reads them."""
 
 
 def _deleting(retention_days: int | None) -> dict[str, str]:

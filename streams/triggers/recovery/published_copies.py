@@ -39,7 +39,7 @@ class Segment:
     starts: Mapping[int, int]
     ends: Mapping[int, int]
     publishes: PublishedCopy | None
-    """What comes after them, or None at the end of the log."""
+    """The version that is published after them, or None at the end of the log."""
 
 
 def cut_into_segments(

@@ -86,7 +86,7 @@ class PartitionRows:
             limit = min(8 * limit, _MAX_PART)
 
     def _read_part(self, prefix: bytes, start: bytes, limit: int) -> tuple[list[tuple[bytes, bytes]], bytes | None]:
-        """Returns the next rows of a scan, and the key at which it goes on, or None at its end.
+        """Returns the next rows of a scan, and the key at which it continues, or None at its end.
 
         An iterator of RocksDB keeps the files open and locked, even after `close`, so that a partition that comes back
         could not be opened. So none exists outside of this lock, whatever becomes of a scan.
