@@ -30,7 +30,7 @@ def names(cell: str) -> list[str]:
 
 
 PORTS = rows("Ports")
-BY_CHANCE = {"Request": {"AwayBackend", "ClassRegistry", "Overlay", "PartitionRows", "Rows", "SessionSnapshot"}}
+BY_CHANCE = {"Request": {"ClassRegistry", "Overlay", "PartitionRows", "Rows", "SessionSnapshot", "UnavailableBackend"}}
 """Classes that have the methods of a protocol and are never passed as one."""
 
 

@@ -18,7 +18,7 @@ def test_workers_lost_partitions_and_restores_are_said_shortly() -> None:
     assert list(worker_lines(workers)) == [
         ("workers", "http://w-1:6066 0-3,7, http://w-2:6066 4,6, no owner: 5"),
         ("restoring", "partition 2 25 % of 200,000 rows, partition 3 waits"),
-        ("workers do not say how far they are", "worker http://w-2:6066 does not answer: refused"),
+        ("workers that do not answer", "worker http://w-2:6066 does not answer: refused"),
     ]
 
 

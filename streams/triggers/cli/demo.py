@@ -23,8 +23,8 @@ from triggers.dev.broker import new_broker
 from triggers.dev.child_process import Relay
 from triggers.dev.demo import POLL_INTERVAL_S, Demo, Plan, Progress, Report
 from triggers.dev.example import BrowserService
-from triggers.dev.own_namespace import own_namespace
 from triggers.dev.stack import Stack
+from triggers.dev.temporary_namespace import temporary_namespace
 from triggers.settings import Settings
 
 _MAX_PROBLEMS = 20
@@ -97,7 +97,7 @@ def _prepare(ctx: click.Context, broker: str | None, folder: Path, cleanup: Exit
         new.start()
         settings = msgspec.structs.replace(settings.without_security(), brokers=new.address)
     prefix = (ctx.obj or {}).get("namespace") or "demo"
-    return cleanup.enter_context(own_namespace(settings, prefix))
+    return cleanup.enter_context(temporary_namespace(settings, prefix))
 
 
 def _run(plan: Plan, settings: Settings, folder: Path, cleanup: ExitStack, status: Status) -> tuple[Demo, Report]:

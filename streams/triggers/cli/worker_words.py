@@ -16,7 +16,7 @@ def worker_lines(workers: WorkerPartitions) -> Iterator[tuple[str, str]]:
     if workers.restoring:
         yield "restoring", ", ".join(map(_restore_words, workers.restoring))
     if workers.silent:
-        yield "workers do not say how far they are", "; ".join(workers.silent.values())
+        yield "workers that do not answer", "; ".join(workers.silent.values())
 
 
 def _restore_words(each: RestoringPartition) -> str:

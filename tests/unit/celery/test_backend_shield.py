@@ -33,10 +33,10 @@ def broken_handler(*_: object) -> None:
     raise RuntimeError("the task's own handler is broken")
 
 
-AWAY = "tests.support.away_backend:AwayBackend"
+UNAVAILABLE = "tests.support.unavailable_backend:UnavailableBackend"
 
 
-def _run(function: Any, backend: str = AWAY, **options: object) -> list[Event]:  # noqa: ANN401  # a Celery task is untyped
+def _run(function: Any, backend: str = UNAVAILABLE, **options: object) -> list[Event]:  # noqa: ANN401  # a Celery task is untyped
     runs = CommandRuns(has_broker=False, result_backend=backend)
     runs.app.task(function, name="t", shared=False, **options)
     runs.run(RunTask(session="s1", instance="t_x#0", attempt=1, run="t", kwargs=b'{"go":{}}'))

@@ -17,7 +17,7 @@ _TIMEOUT_S = 10.0
 
 
 @contextmanager
-def own_namespace(settings: Settings, prefix: str) -> Iterator[Settings]:
+def temporary_namespace(settings: Settings, prefix: str) -> Iterator[Settings]:
     """Create the topics of a new namespace, yield its settings, and delete the topics when the block ends.
 
     Raises BrokerUnavailable.
