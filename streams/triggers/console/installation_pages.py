@@ -78,7 +78,7 @@ class InstallationPages:
 
     async def _search_recorded(self, visit: Visit, form: SearchForm) -> Response:
         """Search by the UID alone. Raises CallError for other filters, because only workers have an index."""
-        if others := sorted(set(form.given) & set(FIELDS) - {"prefix"}):
+        if others := sorted(set(form.entered) & set(FIELDS) - {"prefix"}):
             raise CallError(f"{', '.join(others)}: a recorded log is searched by the beginning of the UID only")
         sessions = await asyncio.to_thread(self._ask.summaries, form.query.prefix, form.limit)
         return self._renderer.page(visit, "recorded_search.html", {"form": form, "sessions": sessions})

@@ -31,7 +31,7 @@ class Target(NamedTuple):
     """What a job is about."""
 
     action: Action
-    given: Mapping[str, str]
+    entered: Mapping[str, str]
     """The filters that are set, as they were entered."""
     query: SessionQuery | LetterQuery
     back: str
@@ -40,7 +40,7 @@ class Target(NamedTuple):
 
 def job_url(action: str, form: SearchForm) -> str:
     """Return the address of the preview of a job for all that a search finds. Its durations count from the search."""
-    return f"/jobs/new?{urlencode({'action': action, **form.given, 'asked_at': str(form.asked_at)})}"
+    return f"/jobs/new?{urlencode({'action': action, **form.entered, 'asked_at': str(form.asked_at)})}"
 
 
 def action_of(query: ParameterValues) -> Action:
@@ -93,9 +93,9 @@ def target_of(query: ParameterValues) -> Target:
     action = action_of(query)
     if action in LETTERS:
         letters = letter_search_of(query)
-        return Target(action, letters.given, letters.query, letters.url())
+        return Target(action, letters.entered, letters.query, letters.url())
     search = search_form_of(query)
-    return Target(action, search.given, search.query, search.first_url())
+    return Target(action, search.entered, search.query, search.first_url())
 
 
 def job_id_of(form: ParameterValues) -> str:

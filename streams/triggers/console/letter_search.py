@@ -23,7 +23,7 @@ _MAX_SHOWN: Final = 1_000
 class LetterSearch(NamedTuple):
     """Which dead letters somebody searches for."""
 
-    given: Mapping[str, str]
+    entered: Mapping[str, str]
     """The filters that are set, as they were entered."""
     query: LetterQuery
     state: str
@@ -32,15 +32,15 @@ class LetterSearch(NamedTuple):
     def url(self) -> str:
         """Return the address of the page that shows these letters."""
         state = {} if self.state == OPEN else {"state": self.state}
-        return f"/dead-letters?{urlencode({**self.given, **state})}" if self.given or state else "/dead-letters"
+        return f"/dead-letters?{urlencode({**self.entered, **state})}" if self.entered or state else "/dead-letters"
 
     def url_with(self, reason: str) -> str:
         """Return the address of the page that shows those of a reason."""
-        return self._replace(given={**self.given, "reason": reason}).url()
+        return self._replace(entered={**self.entered, "reason": reason}).url()
 
     def job_url(self, action: str) -> str:
         """Return the address of the preview of a job for all of these letters that are open."""
-        return f"/jobs/new?{urlencode({'action': action, **self.given})}"
+        return f"/jobs/new?{urlencode({'action': action, **self.entered})}"
 
 
 def letter_search_of(given: ParameterValues) -> LetterSearch:

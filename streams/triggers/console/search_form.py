@@ -25,7 +25,7 @@ FIELDS: Final = ("prefix", *_TEXTS, "rules", "stuck", "older_than", "unchanged_f
 class SearchForm(NamedTuple):
     """What somebody searches for."""
 
-    given: Mapping[str, str]
+    entered: Mapping[str, str]
     """The filters that are set, as they were entered."""
     query: SessionQuery
     limit: int
@@ -42,7 +42,7 @@ class SearchForm(NamedTuple):
         return self._url({"limit": str(self.limit)})
 
     def _url(self, others: Mapping[str, str]) -> str:
-        return search_url(**self.given, **others)
+        return search_url(**self.entered, **others)
 
 
 def search_url(**filters: str) -> str:
