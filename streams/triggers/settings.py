@@ -68,14 +68,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     web_host: str = "127.0.0.1"
     """Address on which the worker's HTTP server listens."""
     web_port: int = 6066
-    """Port of the HTTP server of the first slot; slot n listens on web_port + n. If 0, a free port is chosen."""
+    """Port of the HTTP server of the first slot; slot n listens on this port + n. If 0, a free port is chosen."""
     advertised_url: str = ""
     """URL under which other machines reach this worker's HTTP server. If empty, it is `http://<web_host>:<port>`."""
     read_token: str = ""
     """Secret with which the processes of an installation read sessions from the workers over HTTP. It has at least 16
     characters, and all processes must have the same. A worker that other machines reach answers no reads without it."""
     read_token_file: Path | None = None
-    """File with such secrets, one a line, instead of `read_token`. Each of them is accepted, and the first one is sent,
+    """File with such secrets, one a line, instead of a single one. Each of them is accepted, and the first one is sent,
     so that a secret can be replaced while processes run."""
 
     max_batch_records: int = 4000
@@ -168,7 +168,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_port: int = 0
     """Port on which a Celery worker, the dispatcher, hooks, the HTTP API or the console serves its metrics, at
     `/metrics`. If 0, it serves none. Every process of a machine needs a different one. Workers serve theirs on
-    `web_port`."""
+    the port of their HTTP server."""
     metrics_host: str = "0.0.0.0"  # noqa: S104  # the port is off unless someone sets it, for a Prometheus elsewhere
     """Address on which these metrics are served. Anyone who can reach it can read them. They contain names of tasks and
     exceptions, but no data of sessions."""

@@ -42,7 +42,7 @@ def tables(reports: Sequence[Report]) -> str:
     seeds = [f"seed {report['seed']}" for report in reports]
     figures = [[name, *(_shown(figure(report)) for report in reports)] for name, figure in _FIGURES]
     stalls = list(_stalls(reports))
-    legend = "times: longest stall, s, of state / of it, of partitions whose agent was not struck / of tasks"
+    legend = "times: longest stall, s, of state / of state on partitions of other agents / of tasks"
     return "\n".join([*_table(["", *seeds], figures), "", *_table([legend, *seeds, "longest of state"], stalls)])
 
 
