@@ -27,8 +27,8 @@ A port that is in use ends the process with one line that names it.
 - The main process of a Celery worker keeps its metrics, whatever its pool is, so there is nothing to set up for
   prefork. They cover the commands that the worker reads from Kafka. Workers behind `triggers dispatcher` take
   their tasks from the application's broker and expose none.
-- An agent's metrics take some 15 µs of CPU time for each transaction, no matter how many events it has. That is 1.5 µs
-  for an event in batches of 10, and next to nothing in large ones; deciding an event takes 13 µs.
+- An agent's metrics take some 15 µs of CPU time for each transaction, no matter how many events it has. That is
+  1.5 µs for an event in batches of 10, and next to nothing in large ones; deciding an event takes 13 µs.
 - An OpenTelemetry collector scrapes the same ports with its Prometheus receiver. Metrics are not pushed by OTLP.
 - Times between processes use the clocks of both. One that would be negative counts as 0.
 """

@@ -46,7 +46,7 @@ class RulesVersion(Struct, frozen=True, kw_only=True):
 
 
 class RulesList(Struct, frozen=True, kw_only=True):
-    """The newest version of all published rules, by name."""
+    """All published rules, each with its newest version, by name."""
 
     rules: list[RulesVersion]
 
@@ -90,7 +90,7 @@ class PublishedRules(Struct, frozen=True):
                 handler=self.list_rules,
                 scope=Scope.READ,
                 tag="rules",
-                summary="List the newest version of all published rules.",
+                summary="List all published rules, each with its newest version.",
                 answers={200: Answer("The rules.", RulesList)},
                 problems=unavailable,
             ),

@@ -59,7 +59,7 @@ def console_command(
     """Serve pages about sessions and rules until Ctrl-C, with buttons that repair sessions.
 
     With tokens, as for the HTTP API, users log in with one. Without tokens, everybody who reaches a console on this
-    machine may change sessions, and a console on another address only reads. docs/console.md says more.
+    machine may change sessions, and a console on another address is read-only. docs/console.md says more.
 
     With --from, it shows the sessions of a recorded log or a capsule and needs no Kafka.
     """

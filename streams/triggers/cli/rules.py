@@ -38,7 +38,7 @@ rules_command.add_command(adopt)
 @json_option
 @click.pass_context
 def list_rules(ctx: click.Context, as_json: bool) -> None:
-    """List the newest version of all published rules."""
+    """List all published rules, each with its newest version."""
     publications = StreamRules(kafka_settings(ctx, "rules")).publications()
     newest = {event.name: event for event in sorted(publications, key=lambda event: event.version)}
     _print_versions([newest[name] for name in sorted(newest)], as_json)

@@ -98,6 +98,6 @@ def oldest_stuck(page: Page) -> Stuck:
 
 
 def newest_versions(publications: list[RulesPublished]) -> list[RulesPublished]:
-    """Return the newest version of all published rules, by name."""
+    """Return the newest version of each name, in the order of the names."""
     newest = {event.name: event for event in sorted(publications, key=lambda event: event.version)}
     return [newest[name] for name in sorted(newest)]
