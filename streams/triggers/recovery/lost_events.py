@@ -1,4 +1,4 @@
-"""Goes on with an installation whose events were lost, and whose topic was created anew, while the changelog is there.
+"""Continues an installation whose events were lost and whose topic was recreated, while the changelog is intact.
 
 Sessions refer to their events by offset, and number attempts and forwards by them. So the new topic must not use the
 offsets of the lost events again.
