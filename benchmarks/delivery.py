@@ -13,7 +13,7 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 from benchmarks.processes import Running
 from benchmarks.programs.client_options import producer_options
 from benchmarks.workload import Published
-from triggers.dev.own_namespace import own_namespace
+from triggers.dev.temporary_namespace import temporary_namespace
 from triggers.kafka.connection import admin_client
 from triggers.settings import Settings
 from triggers.topology import Topology
@@ -34,7 +34,7 @@ class Delivered:
 @contextmanager
 def create_installation(brokers: str, partitions: int = 8) -> Iterator[Settings]:
     """Creates topics for a run and deletes them at the end. The broker stamps events and commands with its clock."""
-    with own_namespace(Settings(brokers=brokers, partitions=partitions), "bench") as settings:
+    with temporary_namespace(Settings(brokers=brokers, partitions=partitions), "bench") as settings:
         names = Topology(settings.namespace)
         admin = admin_client(settings)  # the futures do not keep the client alive
         resources = [_stamped(topic) for topic in (names.events, names.commands)]
