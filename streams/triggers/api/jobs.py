@@ -88,8 +88,7 @@ class Jobs:
                 method="POST", path="/v1/jobs", handler=self.create_job, scope=Scope.OPERATE, tag="jobs",
                 summary="Replay, skip, cancel, delete, adopt rules, redrive or discard everything that a filter finds.",
                 description=_CREATING + " " + _DELETING, parameters=(IDEMPOTENCY_KEY,), body=body,
-                answers={202: Answer("The job is recorded, and runs.", JobSummary)},
-                problems=(*refusals, *_UNAVAILABLE),
+                answers={202: Answer("The job is recorded and runs.", JobSummary)}, problems=(*refusals, *_UNAVAILABLE),
             ),
             Operation(
                 method="GET", path="/v1/jobs", handler=self.list_jobs, scope=Scope.READ, tag="jobs",
