@@ -156,7 +156,7 @@ def test_others_are_not_served_without_tokens(installation: Settings, tmp_path: 
 
     assert refused.returncode == 2
     assert "the API would admit everyone who can reach 0.0.0.0: configure tokens" in refused.stderr
-    made = run(installation, "api", "token", "shop", "--scope", "ingest", "--file", str(tmp_path / "tokens"))
+    made = run(installation, "api", "token", "shop", "--scope", "ingest", "--add-to", str(tmp_path / "tokens"))
     token = made.stdout.split()[6]
     with api_server(installation, tmp_path, "--host", "0.0.0.0", "--token-file", str(tmp_path / "tokens")) as (url, _):  # noqa: S104
         headers = {"authorization": f"Bearer {token}"}

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import (
@@ -14,8 +18,10 @@ from confluent_kafka.admin import (
 )
 from msgspec import structs
 from tests.support.offsets import commit_offsets
+from tests.support.program import environment
 from tests.support.topic_reader import wait_until
 
+from triggers.celery.ledger import Ledger
 from triggers.client.consumer_lag import PartitionLag, measure_lag
 from triggers.client.dead_letters import read_letters
 from triggers.errors import BrokerUnavailable
@@ -187,6 +193,35 @@ def test_records_that_the_ledger_marks_as_finished_are_not_lag(settings: Setting
     rows = measure_lag(settings, finished=lambda offset, metadata: range(offset, offset + int(metadata)).__contains__)
 
     assert lag_of(rows, names.commands).records == 2
+
+
+@pytest.mark.parametrize(("hidden", "unfinished"), [("", 1), ("celery", 5)])
+def test_the_command_counts_finished_commands_only_where_celery_is_not_installed(
+    settings: Settings, hidden: str, unfinished: int
+) -> None:
+    create_topics(settings)
+    names = Topology(settings.namespace)
+    produce(settings, names.commands, transactions=1, each=5)
+    ledger = Ledger()
+    for offset in range(5):
+        assert ledger.take(offset)
+    for offset in range(1, 5):
+        ledger.settle(offset)
+    checkpoint = ledger.checkpoint()
+    assert checkpoint is not None
+    commit(settings, names.executors, names.commands, checkpoint.offset, checkpoint.metadata)
+
+    program = f"import sys; sys.modules.update(dict.fromkeys({hidden.split()})); from triggers.cli import main; main()"
+    printed = subprocess.run(
+        [sys.executable, "-c", program, "topics", "lag", "--json"],
+        env=environment(settings),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    records = {(row["topic"], row["partition"]): row["records"] for row in json.loads(printed)}
+    assert records[names.commands, 1] == unfinished
 
 
 def test_a_lag_too_long_to_count_is_bounded_by_its_offsets(settings: Settings) -> None:

@@ -68,16 +68,16 @@ def serve_api(ctx: click.Context) -> None:
     help="Maximum number of requests and events per second. Default: TRIGGERS_API_RATE.",
 )
 @click.option(
-    "--file",
+    "--add-to",
     "path",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="File of tokens to which the line is added. Default: print the line.",
+    help="File of tokens to which the line is added, such as that of TRIGGERS_API_TOKEN_FILE. Default: print the line.",
 )
 @json_option
 def make_api_token(name: str, scopes: tuple[str, ...], rate: float, path: Path | None, as_json: bool) -> None:
     """Create a token for NAME, an application or a person, and print it once.
 
-    The line with its hash belongs in the file of tokens; --file adds it. NAME is recorded as the actor of everything
+    The line with its hash belongs in the file of tokens; --add-to adds it. NAME is recorded as the actor of everything
     that is done with the token. `operate` includes `read`, and `admin` includes everything.
     """
     token = make_token()

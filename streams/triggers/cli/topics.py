@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 
 import click
 
+from triggers.cli.finished_commands import finished_of_executors
 from triggers.cli.lag_watch import watch_lag
 from triggers.cli.option_types import Duration
 from triggers.cli.output import json_option, print_json, print_table
 from triggers.cli.settings_options import command_settings, kafka_settings, setting
 from triggers.cli.suggesting_group import SuggestingGroup
 from triggers.cli.topics_acls import acls
-from triggers.client.consumer_lag import Finished, measure_lag
+from triggers.client.consumer_lag import measure_lag
 from triggers.client.lag_totals import total_lag
 from triggers.kafka.reachability import check_before_command
 from triggers.kafka.topics import DEFAULT_RETENTION_DAYS, check_topics, create_topics, plan_queues, plan_topics
@@ -108,10 +108,12 @@ def lag(ctx: click.Context, watch: bool, every: int | None, times: int | None, a
     with the dispatcher, until the application's broker has it. Both figures follow the last commit and are at most a
     second old. The lag in offsets is larger: it counts transaction markers, and finished commands after an unfinished
     one.
+
+    Without the extra `celery`, finished commands after an unfinished one count as unfinished records, too.
     """
     if not watch and (every is not None or times is not None):
         raise click.UsageError(f"{'--every' if every is not None else '--times'} needs --watch")
-    settings, finished = kafka_settings(ctx, "events", "commands"), _finished()
+    settings, finished = kafka_settings(ctx, "events", "commands"), finished_of_executors()
     if watch:
         watch_lag(lambda: measure_lag(settings, finished=finished), (every or _EVERY_MS) / 1000, times, as_json=as_json)
         return
@@ -131,12 +133,6 @@ topics_command.add_command(acls)
 def _chosen(names: tuple[str, ...]) -> tuple[Queue, ...] | None:
     """Return the queues of these names, or None without names. Raises SettingsError."""
     return parse_queues(names) if names else None
-
-
-def _finished() -> Callable[[int, str], Finished]:
-    from triggers.celery.ledger import finished_beyond
-
-    return finished_beyond
 
 
 def _known(records: int | None) -> object:
