@@ -17,14 +17,13 @@ from triggers.api.operations import JSON, Answer, Body, Media, Operation
 from triggers.api.parameters import optional_integer
 from triggers.api.problems import ItemError, Kind, ProblemError
 from triggers.api.services import SOURCE, Services, json_response
-from triggers.client.published_rules import StreamRules
+from triggers.client.published_rules import StreamRules, find_version, newest_versions, versions_of
 from triggers.codec.json_payloads import check_payload
 from triggers.core.config import validate_configuration
 from triggers.core.events import RulesPublished
-from triggers.core.published_rules import KEEP
-from triggers.errors import NotFound
+from triggers.core.published_rules import KEEP, MAX_VERSION
 
-VERSION: Final = optional_integer("version", "Version to show. Default: the newest.", minimum=1, maximum=2**31 - 1)
+VERSION: Final = optional_integer("version", "Version to show. Default: the newest.", minimum=1, maximum=MAX_VERSION)
 
 
 class RulesVersion(Struct, frozen=True, kw_only=True):
@@ -124,19 +123,13 @@ class PublishedRules(Struct, frozen=True):
     async def list_rules(self, _: Call) -> Response:
         """Lists published rules."""
         publications = await self.services.blocking.run(StreamRules(self.services.settings).publications)
-        newest = {event.name: event for event in sorted(publications, key=lambda event: event.version)}
-        return json_response(RulesList(rules=[_view(newest[name]) for name in sorted(newest)]))
+        return json_response(RulesList(rules=list(map(_view, newest_versions(publications)))))
 
     async def show_rules(self, call: Call) -> Response:
         """Shows a version of published rules."""
         name, number = call.name("rules"), call.query(VERSION)
         publications = await self.services.blocking.run(StreamRules(self.services.settings).publications)
-        versions = {event.version: event for event in publications if event.name == name}
-        version = versions.get(number or max(versions, default=0))
-        if version is None:
-            what = f"version {number} of the rules" if number else "rules"
-            raise NotFound(f"nobody has published {what} {name!r:.300}")
-        return json_response(_view(version))
+        return json_response(_view(find_version(versions_of(publications, name), number)))
 
     async def publish_rules(self, call: Call) -> Response:
         """Publishes rules."""

@@ -12,8 +12,8 @@ import click
 from triggers.cli.bulk import JOB_OPTIONS, Bulk
 from triggers.cli.ignored_options import refuse_ignored
 from triggers.cli.option_types import Duration
-from triggers.cli.session_filter import before
 from triggers.client.letter_query import LetterQuery
+from triggers.queries.filter_values import time_before
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -52,7 +52,7 @@ def letter_job_options(command: F) -> Callable[..., Any]:
             return command(*args, reason=reason, bulk=None, **others)
         refuse_ignored(ctx, "does not go with --where, which is about all that match", "coordinates", "every")
         now = time.time_ns() // 1_000_000
-        since, until = before(newer_than, now), before(older_than, now)
+        since, until = time_before(now, newer_than), time_before(now, older_than)
         query = LetterQuery(reason=reason, detail=detail, topic=topic, prefix=prefix, since=since, until=until)
         return command(*args, reason=reason, bulk=Bulk(query, rate, yes, dry_run), **others)
 

@@ -18,11 +18,10 @@ from triggers.cli.rules_publish import publish
 from triggers.cli.settings_options import kafka_settings
 from triggers.cli.show import print_changes
 from triggers.cli.suggesting_group import SuggestingGroup
-from triggers.client.published_rules import StreamRules, newest_of
+from triggers.client.published_rules import StreamRules, find_version, newest_versions, versions_of
 from triggers.core.events import RulesPublished
 from triggers.core.kwargs import split_members
 from triggers.core.published_rules import KEEP
-from triggers.errors import NotFound
 
 
 @click.group("rules", cls=SuggestingGroup)
@@ -40,8 +39,7 @@ rules_command.add_command(adopt)
 def list_rules(ctx: click.Context, as_json: bool) -> None:
     """List all published rules, each with its newest version."""
     publications = StreamRules(kafka_settings(ctx, "rules")).publications()
-    newest = {event.name: event for event in sorted(publications, key=lambda event: event.version)}
-    _print_versions([newest[name] for name in sorted(newest)], as_json)
+    _print_versions(newest_versions(publications), as_json)
 
 
 @rules_command.command("history")
@@ -63,7 +61,7 @@ def show(ctx: click.Context, name: str, version: int | None, as_json: bool) -> N
 
     With --json, print all fields of the version.
     """
-    event = _version(_versions(ctx, name), version)
+    event = find_version(_versions(ctx, name), version)
     print_json(_fields(event) if as_json else Raw(event.configuration))
 
 
@@ -77,8 +75,8 @@ def diff(ctx: click.Context, name: str, versions: tuple[int, ...], as_json: bool
     if len(versions) > 2:
         raise click.UsageError("give at most two versions")
     published = _versions(ctx, name)
-    after = _version(published, versions[1] if len(versions) > 1 else None)
-    before = _version(published, versions[0] if versions else max(after.version - 1, 1))
+    after = find_version(published, versions[1] if len(versions) > 1 else None)
+    before = find_version(published, versions[0] if versions else max(after.version - 1, 1))
     print_changes(changes_between(_compared(before), _compared(after)), as_json)
 
 
@@ -93,9 +91,7 @@ def retire(ctx: click.Context, name: str, as_json: bool) -> None:
     """
     settings = kafka_settings(ctx, "rules")
     rules = StreamRules(settings, source="cli")
-    newest = newest_of(rules.publications(), name)
-    if newest is None:
-        raise _unknown(name)
+    newest = versions_of(rules.publications(), name)[-1]
     published = rules.publish(replace(newest, match=[], is_default=False, existing=KEEP, actor=actor_name(settings)))
     if as_json:
         print_json({"name": name, "version": (published or newest).version, "changed": published is not None})
@@ -106,22 +102,7 @@ def retire(ctx: click.Context, name: str, as_json: bool) -> None:
 
 
 def _versions(ctx: click.Context, name: str) -> list[RulesPublished]:
-    versions = [event for event in StreamRules(kafka_settings(ctx, "rules")).publications() if event.name == name]
-    if not versions:
-        raise _unknown(name)
-    return versions
-
-
-def _version(versions: Sequence[RulesPublished], version: int | None) -> RulesPublished:
-    wanted = versions[-1].version if version is None else version
-    for event in versions:
-        if event.version == wanted:
-            return event
-    raise NotFound(f"the rules {versions[0].name!r} have no version {wanted}; the newest is {versions[-1].version}")
-
-
-def _unknown(name: str) -> NotFound:
-    return NotFound(f"nobody has published rules with the name {name!r:.300}; see `triggers rules list`")
+    return versions_of(StreamRules(kafka_settings(ctx, "rules")).publications(), name)
 
 
 def _compared(event: RulesPublished) -> dict[str, object]:

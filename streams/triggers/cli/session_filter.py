@@ -13,6 +13,7 @@ import msgspec
 from triggers.analysis.times import DAY_MS
 from triggers.cli.option_types import Duration, ListPosition
 from triggers.queries import SessionQuery
+from triggers.queries.filter_values import parse_rules, time_before
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -82,7 +83,7 @@ def session_filter(command: F) -> Callable[..., Any]:
     ) -> object:
         if failed and status not in {None, "failed"}:
             raise click.UsageError(f"--failed and --status {status} exclude each other")
-        name, version = _rules_of(rules)
+        name, version = (None, None) if rules is None else parse_rules(rules)
         cursor = others.get("cursor")
         now = cursor.asked_at if isinstance(cursor, ListPosition) else time.time_ns() // 1_000_000
         names = ("task", "exception", "message", "seen", "missing", "prefix")
@@ -91,8 +92,8 @@ def session_filter(command: F) -> Callable[..., Any]:
             "stuck_ms": stuck,
             "rules": name,
             "version": version,
-            "created_until": before(older_than, now),
-            "changed_until": before(unchanged_for, now),
+            "created_until": time_before(now, older_than),
+            "changed_until": time_before(now, unchanged_for),
         }
         query = msgspec.convert(filters | {name: others.pop(name) for name in names}, SessionQuery)
         query.check()
@@ -101,20 +102,3 @@ def session_filter(command: F) -> Callable[..., Any]:
     for option in reversed(_OPTIONS):
         with_query = option(with_query)
     return with_query
-
-
-def before(length: int | None, now: int) -> int | None:
-    """Return the moment that is this long ago, in milliseconds, or None without a length."""
-    return None if length is None else max(0, now - length)
-
-
-def _rules_of(text: str | None) -> tuple[str | None, int | None]:
-    """Return name and version of `NAME@VERSION`. Raises UsageError."""
-    if text is None:
-        return None, None
-    name, at, version = text.rpartition("@")
-    if not at:
-        return text, None
-    if not version.isascii() or not version.isdecimal():
-        raise click.UsageError(f"--rules {text!r}: the version must be a number, as in orders@3")
-    return name, int(version)

@@ -89,18 +89,37 @@ def newest_of(publications: Sequence[RulesPublished], name: str) -> RulesPublish
     return max((event for event in publications if event.name == name), key=lambda event: event.version, default=None)
 
 
+def newest_versions(publications: Sequence[RulesPublished]) -> list[RulesPublished]:
+    """Returns the newest version of each name, in the order of the names."""
+    newest = {event.name: event for event in sorted(publications, key=lambda event: event.version)}
+    return [newest[name] for name in sorted(newest)]
+
+
+def versions_of(publications: Sequence[RulesPublished], name: str) -> list[RulesPublished]:
+    """Returns all versions of the rules, the oldest first. Raises NotFound if nobody has published that name."""
+    versions = sorted((event for event in publications if event.name == name), key=lambda event: event.version)
+    if not versions:
+        raise NotFound(f"nobody has published rules with the name {name!r:.300}; see `triggers rules list`")
+    return versions
+
+
+def find_version(versions: Sequence[RulesPublished], number: int | None) -> RulesPublished:
+    """Returns one of the versions of `versions_of`; None stands for the newest. Raises NotFound."""
+    newest = versions[-1]
+    for event in versions:
+        if event.version == (newest.version if number is None else number):
+            return event
+    raise NotFound(f"the rules {newest.name!r:.300} have no version {number}; the newest is {newest.version}")
+
+
 def version_to_adopt(name: str, version: int, publications: Sequence[RulesPublished]) -> int:
     """Returns the number of a version that sessions can adopt. 0 means the newest one.
 
     Raises NotFound if nobody has published it, and CallError if all sessions adopt a later one anyway.
     """
-    versions = {event.version: event for event in publications if event.name == name}
-    if not versions:
-        raise NotFound(f"nobody has published rules with the name {name!r:.300}; see `triggers rules list`")
-    number = version or max(versions)
-    if number not in versions:
-        raise NotFound(f"the rules {name!r:.300} have no version {number}; the newest is {max(versions)}")
-    later = [each for each, event in versions.items() if each > number and event.existing == ADOPT]
+    versions = versions_of(publications, name)
+    number = find_version(versions, version or None).version
+    later = [event.version for event in versions if event.version > number and event.existing == ADOPT]
     if later:
         raise CallError(
             f"rules {name!r:.300}: all sessions adopt version {max(later)} at their next event, so none can adopt"

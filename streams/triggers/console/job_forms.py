@@ -17,13 +17,12 @@ from triggers.console.letter_search import letter_search_of
 from triggers.console.parameters import flag_of, needed_text, number_of, parsed, text_of
 from triggers.console.repair_forms import object_of
 from triggers.console.search_form import SearchForm, search_form_of
-from triggers.core.published_rules import MAX_VERSION
 from triggers.errors import CallError
 from triggers.jobs.planner import MAX_ID, MAX_RATE
 from triggers.jobs.records import DEFAULT_RATE, LETTERS, MAX_ITEMS, Action, Change
 from triggers.queries import SessionQuery
+from triggers.queries.filter_values import parse_rules
 
-_DIGITS: Final = 11
 _ID: Final = re.compile(rf"[A-Za-z0-9-]{{1,{MAX_ID}}}")
 
 
@@ -79,13 +78,8 @@ def change_of(action: Action, form: ParameterValues) -> Change:
 
 def rules_to_adopt(given: ParameterValues) -> tuple[str, int]:
     """Return name and version of the rules that sessions adopt; 0 is the newest version. Raises CallError."""
-    text = needed_text(given, "adopt").strip()
-    name, at, version = text.rpartition("@")
-    if not at:
-        return text, 0
-    if not version.isascii() or not version.isdecimal() or not 0 < int(version[:_DIGITS]) <= MAX_VERSION:
-        raise CallError(f"rules are {text!r:.200}; the version must be a number, as in orders@3")
-    return name, int(version)
+    name, version = parse_rules(needed_text(given, "adopt").strip())
+    return name, version or 0
 
 
 def target_of(query: ParameterValues) -> Target:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from difflib import unified_diff
 from typing import Final, NamedTuple
 
@@ -12,16 +11,17 @@ from starlette.responses import Response
 
 from triggers.analysis.graph.rules import picture_of_rules
 from triggers.analysis.graph.svg import svg
+from triggers.client.published_rules import find_version, newest_versions, versions_of
 from triggers.console.gate import PageRoute
 from triggers.console.parameters import number_of
 from triggers.console.rendering import Renderer
 from triggers.console.visit import Visit
 from triggers.core.config import compile_plan, validate_configuration
 from triggers.core.events import RulesPublished
-from triggers.errors import InvalidConfiguration, NotFound
+from triggers.core.published_rules import MAX_VERSION
+from triggers.errors import InvalidConfiguration
 from triggers.overview.installation import InstallationReader
 
-_MAX_VERSION: Final = 2**31 - 1
 _CONTEXT: Final = 3
 
 
@@ -50,28 +50,21 @@ class PublishedPages:
     async def list_rules(self, visit: Visit) -> Response:
         """Show all published rules, each with its newest version."""
         published = await asyncio.to_thread(self._installation.list_rules)
-        newest = {event.name: event for event in sorted(published, key=lambda event: event.version)}
-        return self._renderer.page(visit, "published.html", {"rules": [newest[name] for name in sorted(newest)]})
+        return self._renderer.page(visit, "published.html", {"rules": newest_versions(published)})
 
     async def show_rules(self, visit: Visit) -> Response:
         """Show the versions of rules, and what changed: `?from=&to=`, by default the two newest versions."""
         name = visit.name("name")
-        versions = await asyncio.to_thread(self._versions, name)
-        last = number_of(visit.query, "to", versions[-1].version, _MAX_VERSION)
-        after = _version_of(versions, last)
-        first = number_of(visit.query, "from", max(after.version - 1, 1), _MAX_VERSION)
-        before = _version_of(versions, first)
+        versions = versions_of(await asyncio.to_thread(self._installation.list_rules), name)
+        last = number_of(visit.query, "to", versions[-1].version, MAX_VERSION)
+        after = find_version(versions, last)
+        first = number_of(visit.query, "from", max(after.version - 1, 1), MAX_VERSION)
+        before = find_version(versions, first)
         values = {
             "name": name, "versions": versions, "before": before, "after": after,
             "lines": difference(before, after), "picture": await asyncio.to_thread(_drawn, after),
         }  # fmt: skip
         return self._renderer.page(visit, "published_rules.html", values)
-
-    def _versions(self, name: str) -> list[RulesPublished]:
-        versions = [event for event in self._installation.list_rules() if event.name == name]
-        if not versions:
-            raise NotFound(f"there are no published rules {name!r:.300}")
-        return sorted(versions, key=lambda event: event.version)
 
 
 def difference(before: RulesPublished, after: RulesPublished) -> list[DiffLine]:
@@ -91,14 +84,6 @@ def _lines_of(event: RulesPublished) -> list[str]:
 def _diff_line(line: str) -> DiffLine:
     kinds = {"+": "added", "-": "removed", "@": "heading"}
     return DiffLine(kinds.get(line[:1], "same"), line)
-
-
-def _version_of(versions: Sequence[RulesPublished], version: int | None) -> RulesPublished:
-    for event in versions:
-        if event.version == version:
-            return event
-    newest = versions[-1]
-    raise NotFound(f"the rules {newest.name!r:.300} have no version {version}; the newest is {newest.version}")
 
 
 def _drawn(event: RulesPublished) -> str | None:

@@ -12,8 +12,8 @@ import msgspec
 from triggers.analysis.times import duration_ms
 from triggers.console.forms import ParameterValues
 from triggers.console.parameters import number_of, parsed, text_of
-from triggers.errors import CallError
 from triggers.queries import SessionQuery
+from triggers.queries.filter_values import parse_rules, time_before
 
 MAX_FOUND: Final = 1_000
 _FOUND: Final = 50
@@ -54,32 +54,18 @@ def search_form_of(given: ParameterValues) -> SearchForm:
     """Return the search that the parameters of a page describe. Empty ones count as absent. Raises CallError."""
     entered = {name: text for name in FIELDS if (text := text_of(given, name))}
     now = parsed(given, "asked_at", int, time.time_ns() // 1_000_000)
-    name, version = _rules_of(entered.get("rules"))
+    rules = entered.get("rules")
+    name, version = (None, None) if rules is None else parse_rules(rules)
     fields = {
         "prefix": entered.get("prefix", ""),
         **{text: entered.get(text) for text in _TEXTS},
         "rules": name,
         "version": version,
         "stuck_ms": parsed(given, "stuck", duration_ms, None),
-        "created_until": _before(given, "older_than", now),
-        "changed_until": _before(given, "unchanged_for", now),
+        "created_until": time_before(now, parsed(given, "older_than", duration_ms, None)),
+        "changed_until": time_before(now, parsed(given, "unchanged_for", duration_ms, None)),
     }
     query = msgspec.convert(fields, SessionQuery)
     query.check()
     limit = number_of(given, "limit", _FOUND, MAX_FOUND) or _FOUND
     return SearchForm(entered, query, limit, text_of(given, "cursor") or None, now)
-
-
-def _before(given: ParameterValues, name: str, now: int) -> int | None:
-    length = parsed(given, name, duration_ms, None)
-    return None if length is None else max(0, now - length)
-
-
-def _rules_of(text: str | None) -> tuple[str | None, int | None]:
-    """Return name and version of `NAME@VERSION`. Raises CallError."""
-    name, at, version = (text or "").rpartition("@")
-    if not at:
-        return text, None
-    if not version.isascii() or not version.isdecimal():
-        raise CallError(f"rules is {text!r}; the version must be a number, as in orders@3")
-    return name, int(version)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple, TypeVar
 
 from triggers.analysis.times import DAY_MS
+from triggers.client.published_rules import newest_versions
 from triggers.core.events import RulesPublished
 from triggers.overview.installation import InstallationReader, Lag, WorkerPartitions
 from triggers.overview.remembered import Answer, RememberedAnswer
@@ -95,9 +96,3 @@ def oldest_stuck(page: Page) -> Stuck:
     """Return the stuck sessions of a page, the oldest first."""
     oldest = sorted(page.sessions, key=lambda session: session.last_record)[:_STUCK_SHOWN]
     return Stuck(oldest, len(page.sessions), page.cursor is not None, [each.partition for each in page.missing])
-
-
-def newest_versions(publications: list[RulesPublished]) -> list[RulesPublished]:
-    """Return the newest version of each name, in the order of the names."""
-    newest = {event.name: event for event in sorted(publications, key=lambda event: event.version)}
-    return [newest[name] for name in sorted(newest)]

@@ -151,7 +151,7 @@ async def test_pages_follow_each_other_and_keep_the_filters(client: ConsoleClien
     ("query", "why"),
     [
         ("older_than=soon", "older_than: 'soon' is not a duration"),
-        ("rules=orders@new", "rules is 'orders@new'; the version must be a number"),
+        ("rules=orders@new", "rules are 'orders@new', but the version must be a number"),
         ("status=running&message=x", "only failed instances have an exception"),
         ("limit=0", "limit is 0; it must be from 1"),
         ("cursor=x", "is no cursor"),
@@ -218,7 +218,7 @@ async def test_published_rules_have_their_versions_and_what_changed(client: Cons
     assert "ada@ops" in newest.text
     assert '"run": "shop.charge"' in first.text
     assert "have no version 7; the newest is 2" in (await _page(client, "/rules/published/orders?to=7", 404)).text
-    assert "there are no published rules 'x'" in (await _page(client, "/rules/published/x", 404)).text
+    assert "nobody has published rules with the name 'x'" in (await _page(client, "/rules/published/x", 404)).text
 
 
 async def test_a_recorded_log_is_searched_by_uid_and_says_what_needs_workers() -> None:
