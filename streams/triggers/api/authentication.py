@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
 from triggers.api.identity import ANYONE, Identifier, Principal, Scope
+from triggers.api.origins import LOCAL_NAMES, host_name_of, is_from_another_origin
 from triggers.api.problems import Kind, ProblemError
 from triggers.api.tokens import TokenFile
 
 _CHALLENGE: Final = 'Bearer realm="triggers"'
 _MAX_TOKEN: Final = 8192
 """Maximum length of a token. A JSON web token with many claims is long, and longer ones are not ours."""
-_LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-_FOREIGN_SITES: Final = frozenset({"cross-site", "same-site"})
 
 
 class Authentication:
@@ -88,26 +86,9 @@ def _check_local(headers: Headers) -> None:
     response.
     """
     host = headers.get("host", "")
-    if _host_name(f"//{host}") not in _LOCAL_NAMES:
+    if host_name_of(headers) not in LOCAL_NAMES:
         detail = f"without tokens, the API rejects the host name {host!r:.100}; use localhost, or configure tokens"
         raise ProblemError(Kind.FORBIDDEN, detail)
-    origin = headers.get("origin")
-    is_foreign = origin is not None and _netloc(origin) != host
-    if is_foreign or headers.get("sec-fetch-site", "") in _FOREIGN_SITES:
+    if is_from_another_origin(headers, (host,)):
         detail = "without tokens, the API rejects requests that a page of another origin sends; configure tokens"
         raise ProblemError(Kind.FORBIDDEN, detail)
-
-
-def _host_name(url: str) -> str | None:
-    try:
-        return urlsplit(url).hostname
-    except ValueError:
-        return None
-
-
-def _netloc(url: str) -> str | None:
-    """Returns the host and port of a URL as they are written, or None if it is no URL."""
-    try:
-        return urlsplit(url).netloc
-    except ValueError:
-        return None

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from triggers.api.authentication import Authentication
 from triggers.api.identity import Principal, Scope
+from triggers.api.origins import LOCAL_NAMES, host_name_of, is_from_another_origin
 from triggers.api.problems import Kind, ProblemError
 from triggers.console.browser_sessions import BrowserSessions, Logins, new_browser_id
 from triggers.console.forms import Form
@@ -20,8 +21,6 @@ from triggers.console.visit import Visitor
 
 FORM_KEY: Final = "form_key"
 """Name of the field that each form has."""
-_LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-_FOREIGN_SITES: Final = frozenset({"cross-site", "same-site"})
 
 
 class Browser(NamedTuple):
@@ -69,11 +68,11 @@ class Access:
         Another site could resolve its own name to this machine (DNS rebinding) and read the console in its visitor's
         browser. With tokens that is no danger, because the browser sends it no cookie of ours.
         """
-        host = _host_name(f"//{request.headers.get('host', '')}")
+        host = host_name_of(request.headers)
         if self._url.hostname is not None:
             is_ours = host == self._url.hostname
         else:
-            is_ours = self.needs_login or not self._is_local or host in _LOCAL_NAMES
+            is_ours = self.needs_login or not self._is_local or host in LOCAL_NAMES
         if not is_ours:
             detail = (
                 f"the console rejects the host name {request.headers.get('host', '')!r:.100}: open it as"
@@ -83,10 +82,8 @@ class Access:
 
     def check_origin(self, request: Request) -> None:
         """Raise a problem for a form that a page of another origin has sent."""
-        origin = request.headers.get("origin")
         ours = {request.headers.get("host", ""), self._url.netloc} - {""}
-        is_foreign = origin is not None and _netloc(origin) not in ours
-        if is_foreign or request.headers.get("sec-fetch-site", "") in _FOREIGN_SITES:
+        if is_from_another_origin(request.headers, ours):
             raise ProblemError(Kind.FORBIDDEN, "the console rejects what a page of another origin sends")
 
     def check_form(self, browser: Browser, form: Form) -> None:
@@ -159,22 +156,8 @@ class Access:
         return "https" in (self._url.scheme, request.scope["scheme"], request.headers.get("x-forwarded-proto", ""))
 
 
-def _host_name(url: str) -> str | None:
-    try:
-        return urlsplit(url).hostname
-    except ValueError:
-        return None
-
-
 def _port(host: str) -> int:
     try:
         return urlsplit(f"//{host}").port or 80
     except ValueError:
         return 80
-
-
-def _netloc(url: str) -> str | None:
-    try:
-        return urlsplit(url).netloc
-    except ValueError:
-        return None
