@@ -20,7 +20,7 @@ from tests.chaos.evidence import gather
 from tests.chaos.hasty import Hasty
 from tests.chaos.oracle import judge
 from tests.chaos.plan import Plan
-from tests.chaos.verdict import Verdict
+from tests.chaos.verdict import OracleVerdict
 from tests.chaos.world import NotStarted, World, start_world
 
 from triggers.celery.ledger import finished_beyond
@@ -144,7 +144,7 @@ class _Backlog:
         return _Waiting(lag[names.events], lag[names.commands])
 
     def _judge(self) -> None:
-        verdict: Verdict = judge(gather(self._world, is_drained=True))
+        verdict: OracleVerdict = judge(gather(self._world, is_drained=True))
         measured = self._measured
         measured.lost, measured.wrong = dict(verdict.lost), dict(verdict.wrong)
         measured.duplicates = verdict.duplicates

@@ -17,7 +17,7 @@ from tests.chaos.oracle import judge
 from tests.chaos.plan import Plan
 from tests.chaos.producers import PasserBy
 from tests.chaos.schedule import Kind, Shot, schedule
-from tests.chaos.verdict import Verdict
+from tests.chaos.verdict import OracleVerdict
 from tests.chaos.watch import Stall, Watch
 from tests.chaos.world import LOG, World, start_world
 
@@ -32,7 +32,7 @@ class Outcome:
 
     plan: Plan
     shots: list[Shot]
-    verdict: Verdict = field(default_factory=Verdict)
+    verdict: OracleVerdict = field(default_factory=OracleVerdict)
     struck: Counter[str] = field(default_factory=Counter)
     stalls: dict[str, dict[str, float]] = field(default_factory=dict)
     """Fault -> `state`, `tasks` or `others` -> longest stall in seconds.

@@ -13,14 +13,14 @@ from multiprocessing import get_context
 
 from tests.chaos.evidence import Evidence
 from tests.chaos.partition_oracle import Judged, judge_part
-from tests.chaos.verdict import Verdict
+from tests.chaos.verdict import OracleVerdict
 
 _JUDGES = 2
 
 
-def judge(evidence: Evidence) -> Verdict:
+def judge(evidence: Evidence) -> OracleVerdict:
     """Compares the evidence with the fold of the events. Blocks for some 100 µs per event."""
-    verdict = Verdict(
+    verdict = OracleVerdict(
         dead_letters=evidence.letters.total(),
         executions=evidence.executions.total(),
         duplicates=sum(times - 1 for times in evidence.executions.values()),
@@ -36,7 +36,7 @@ def judge(evidence: Evidence) -> Verdict:
     return verdict
 
 
-def _check_forwarded(parts: Sequence[Judged], verdict: Verdict) -> None:
+def _check_forwarded(parts: Sequence[Judged], verdict: OracleVerdict) -> None:
     """Checks that each event on a wrong partition was forwarded exactly once."""
     expected, actual = Counter[bytes](), Counter[bytes]()
     for part in parts:
@@ -47,7 +47,7 @@ def _check_forwarded(parts: Sequence[Judged], verdict: Verdict) -> None:
     verdict.charge(verdict.wrong, "forwarded events", (actual - expected).elements())
 
 
-def _check_forwards(parts: Sequence[Judged], verdict: Verdict) -> None:
+def _check_forwards(parts: Sequence[Judged], verdict: OracleVerdict) -> None:
     """Checks that each trigger that rules forward was fired exactly once, on whatever partition."""
     expected, actual = Counter[bytes](), Counter[bytes]()
     for part in parts:
@@ -58,7 +58,7 @@ def _check_forwards(parts: Sequence[Judged], verdict: Verdict) -> None:
     verdict.charge(verdict.wrong, "forwards", (actual - expected).elements())
 
 
-def _check_publications(evidence: Evidence, verdict: Verdict) -> None:
+def _check_publications(evidence: Evidence, verdict: OracleVerdict) -> None:
     """Checks that each confirmed version of rules was published once, and that nothing else was."""
     confirmed, published = Counter(evidence.confirmed), Counter(evidence.publications)
     verdict.publications = published.total()

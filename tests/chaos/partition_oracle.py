@@ -20,7 +20,7 @@ from tests.chaos.questionnaire import GARBAGE
 from tests.chaos.results import ResultsOfAttempts
 from tests.chaos.second_model import judge_by_model
 from tests.chaos.tally import Tally
-from tests.chaos.verdict import Verdict
+from tests.chaos.verdict import OracleVerdict
 from tests.support.fold_oracle import Fold, changelog_rows, commands_by_session, fold
 
 from triggers.agent.forwards import encode_forward
@@ -43,7 +43,7 @@ _GRACE_MS = 2_000
 class Judged:
     """The verdict of one partition, and counts that are checked over all partitions together."""
 
-    verdict: Verdict = field(default_factory=Verdict)
+    verdict: OracleVerdict = field(default_factory=OracleVerdict)
     misplaced: Counter[bytes] = field(default_factory=Counter)
     """Values of events that belong on another partition."""
     forwarded: Counter[bytes] = field(default_factory=Counter)
@@ -172,7 +172,7 @@ def _tally(part: Part, commands: list[Message]) -> Tally:
     return tally
 
 
-def _check_tallies(part: Part, tallies: Mapping[str, Tally], verdict: Verdict) -> None:
+def _check_tallies(part: Part, tallies: Mapping[str, Tally], verdict: OracleVerdict) -> None:
     """Checks that both readers have read the same. If one skips or repeats records, the other checks prove nothing."""
     for name, tally in tallies.items():
         other = part.tallies.get(f"{part.settings.namespace}.{name}")
@@ -181,7 +181,7 @@ def _check_tallies(part: Part, tallies: Mapping[str, Tally], verdict: Verdict) -
             verdict.charge(verdict.wrong, "readers that disagree", [sample])
 
 
-def _check_dead_letters(part: Part, garbage: Collection[int], expected: Fold, verdict: Verdict) -> None:
+def _check_dead_letters(part: Part, garbage: Collection[int], expected: Fold, verdict: OracleVerdict) -> None:
     """Checks that there is exactly one dead letter for each planted record."""
     planted = {offset for offset in garbage if part.is_due(offset)}
     refused = {offset for _, offset in expected.refused}
@@ -190,7 +190,7 @@ def _check_dead_letters(part: Part, garbage: Collection[int], expected: Fold, ve
     verdict.charge(verdict.wrong, "events that the core refuses", refused ^ planted)
 
 
-def _check_commands(part: Part, commands: list[Message], expected: Fold, verdict: Verdict) -> None:
+def _check_commands(part: Part, commands: list[Message], expected: Fold, verdict: OracleVerdict) -> None:
     """Checks that each command is there once, in its session's order, on its session's partition."""
     verdict.commands = len(commands)
     by_session = commands_by_session(commands)
@@ -204,13 +204,13 @@ def _check_commands(part: Part, commands: list[Message], expected: Fold, verdict
             verdict.charge(verdict.wrong, "partition of commands", [key])
 
 
-def _check_rows(have: Mapping[bytes, bytes], part: Part, expected: Fold, verdict: Verdict, what: str) -> None:
+def _check_rows(have: Mapping[bytes, bytes], part: Part, expected: Fold, verdict: OracleVerdict, what: str) -> None:
     want = expected.rows.get(part.partition, MemoryRows())
     verdict.charge(verdict.lost, what, (key for key in want if key not in have))
     verdict.charge(verdict.wrong, what, (key for key, row in have.items() if want.get(key) != row))
 
 
-def _check_views(part: Part, expected: Fold, verdict: Verdict) -> None:
+def _check_views(part: Part, expected: Fold, verdict: OracleVerdict) -> None:
     """Checks that the query API's answers equal the views of the fold."""
     for uid, answer in part.views.items():
         session = Session(uid, expected.sessions[uid.encode()], Plans())
@@ -220,7 +220,7 @@ def _check_views(part: Part, expected: Fold, verdict: Verdict) -> None:
             verdict.charge(book, "answers of the query API", [f"{uid}: {answer.decode(errors='replace')}"])
 
 
-def _check_published(part: Part, publications: Sequence[tuple[str, int]], verdict: Verdict) -> None:
+def _check_published(part: Part, publications: Sequence[tuple[str, int]], verdict: OracleVerdict) -> None:
     """Checks that the partition has every version of published rules once, in the order of their publication."""
     wanted, actual = Counter(part.publications), Counter(publications)
     verdict.charge(verdict.lost, "published rules on partitions", (wanted - actual).elements())
@@ -229,7 +229,7 @@ def _check_published(part: Part, publications: Sequence[tuple[str, int]], verdic
         verdict.charge(verdict.wrong, "order of published rules", [f"partition {part.partition}: {publications}"])
 
 
-def _check_timers(part: Part, expected: Fold, verdict: Verdict) -> None:
+def _check_timers(part: Part, expected: Fold, verdict: OracleVerdict) -> None:
     """Checks that no timer had an effect twice, and, if everything was done, that none was left that was due.
 
     A timer that a worker has forgotten may still fire when the worker is stopped at the end and another one takes over.
@@ -243,7 +243,7 @@ def _check_timers(part: Part, expected: Fold, verdict: Verdict) -> None:
         verdict.charge(verdict.lost, "timers", [*due_timers(rows, limit), *left])
 
 
-def _check_results(part: Part, results: ResultsOfAttempts, verdict: Verdict) -> None:
+def _check_results(part: Part, results: ResultsOfAttempts, verdict: OracleVerdict) -> None:
     """Checks that every attempt has a result, and that it is what the task returns.
 
     If the campaign was not drained, only commands below the executors' committed offset must have results.

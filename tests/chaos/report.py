@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 from tests.chaos.campaign import Outcome
-from tests.chaos.verdict import Verdict
+from tests.chaos.verdict import OracleVerdict
 
 
 def report_fields(outcome: Outcome) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def report_fields(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _counts_of(verdict: Verdict) -> dict[str, Any]:
+def _counts_of(verdict: OracleVerdict) -> dict[str, Any]:
     """Returns what was counted when the installation was judged."""
     return {
         "events": verdict.events,

@@ -17,7 +17,7 @@ from confluent_kafka import Message
 from tests.chaos.evidence import Part
 from tests.chaos.log_steps import step_of
 from tests.chaos.ruled import PREFIXES
-from tests.chaos.verdict import Verdict
+from tests.chaos.verdict import OracleVerdict
 from tests.support.edition2.shapes import cancellation_of, command_of, final_of
 from tests.support.edition2.state import Json
 from tests.support.edition2.world import World
@@ -42,7 +42,7 @@ class Seen:
     forward: list[Json] = field(default_factory=list)
 
 
-def judge_by_model(part: Part, commands: Iterable[Message], expected: Fold, verdict: Verdict) -> None:
+def judge_by_model(part: Part, commands: Iterable[Message], expected: Fold, verdict: OracleVerdict) -> None:
     """Folds the events of the sessions in the model and compares commands, cancellations, forwards and answers."""
     world, wanted, steps = World(), defaultdict[str, Seen](Seen), list[Json]()
     for uid, event in _events(part):
@@ -100,7 +100,7 @@ def _on_topics(commands: Iterable[Message], expected: Fold) -> defaultdict[str, 
     return seen
 
 
-def _check_answers(part: Part, world: World, steps: Sequence[Json], verdict: Verdict) -> None:
+def _check_answers(part: Part, world: World, steps: Sequence[Json], verdict: OracleVerdict) -> None:
     for uid, answer in part.views.items():
         if not uid.startswith(PREFIXES) or not answer.startswith(b"{"):
             continue

@@ -14,7 +14,7 @@ _SUMS = (
 
 
 @dataclass
-class Verdict:
+class OracleVerdict:
     """Counts of one partition or of all. The campaign has failed unless `lost` and `wrong` are empty."""
 
     events: int = 0
@@ -60,7 +60,7 @@ class Verdict:
             book[what] += 1
             self._keep(what, str(case)[:300])
 
-    def add(self, other: Verdict) -> None:
+    def add(self, other: OracleVerdict) -> None:
         """Adds the counts of another verdict."""
         for name in _SUMS:
             setattr(self, name, getattr(self, name) + getattr(other, name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.docs.reference_pages import DOCS
 
-from triggers.telemetry.catalogue import CATALOGUE, EVERYWHERE, Process
+from triggers.telemetry.catalogue import CATALOGUE, EVERYWHERE, MeasuredProcess
 from triggers.telemetry.families import CounterFamily, Family, HistogramFamily
 
 PAGE = DOCS / "metrics.md"
@@ -34,18 +34,18 @@ A port that is in use ends the process with one line that names it.
 """
 
 _TITLES = {
-    Process.AGENT: "Agents (`triggers worker`)",
-    Process.CELERY_WORKER: "Celery workers",
-    Process.DISPATCHER: "The dispatcher (`triggers dispatcher`)",
-    Process.HOOKS: "Hooks (`triggers hooks`)",
-    Process.API: "The HTTP API (`triggers api serve`)",
-    Process.CONSOLE: "The console (`triggers console`)",
+    MeasuredProcess.AGENT: "Agents (`triggers worker`)",
+    MeasuredProcess.CELERY_WORKER: "Celery workers",
+    MeasuredProcess.DISPATCHER: "The dispatcher (`triggers dispatcher`)",
+    MeasuredProcess.HOOKS: "Hooks (`triggers hooks`)",
+    MeasuredProcess.API: "The HTTP API (`triggers api serve`)",
+    MeasuredProcess.CONSOLE: "The console (`triggers console`)",
 }
 
 
 def metrics_page() -> str:
     """Return the text of docs/metrics.md."""
-    parts = [_HEAD, *(_section(_TITLES[process], CATALOGUE[process]) for process in Process)]
+    parts = [_HEAD, *(_section(_TITLES[process], CATALOGUE[process]) for process in MeasuredProcess)]
     return "\n".join([*parts, _section("All of them", EVERYWHERE)])
 
 

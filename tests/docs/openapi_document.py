@@ -19,7 +19,7 @@ from tests.docs.code_names import PACKAGE, ROOT
 
 from triggers.api.application import all_operations
 from triggers.api.identity import Scope
-from triggers.api.operations import Answer, Operation
+from triggers.api.operations import DocumentedResponse, Operation
 from triggers.api.parameters import QueryParameter, Schema
 from triggers.api.problems import MEDIA_TYPE, Kind, Problem, phrase_of
 from triggers.api.services import Services
@@ -104,7 +104,7 @@ def _classes(operations: Sequence[Operation]) -> Iterator[type]:
     yield Problem
     for operation in operations:
         bodies = operation.body.media.values() if operation.body else ()
-        for described in (*bodies, *operation.answers.values()):
+        for described in (*bodies, *operation.responses.values()):
             if isinstance(described.content, type):
                 yield described.content
 
@@ -156,7 +156,7 @@ def _query_parameter(parameter: QueryParameter[Any]) -> Schema:
 
 
 def _responses(operation: Operation) -> Schema:
-    responses = {str(status): _answer(answer) for status, answer in sorted(operation.answers.items())}
+    responses = {str(status): _answer(answer) for status, answer in sorted(operation.responses.items())}
     kinds = {*_EVERYWHERE, *operation.problems, *(_WITH_TOKENS if operation.scope is not None else ())}
     return responses | {str(status): {"$ref": _reference(status)} for status in sorted({kind.status for kind in kinds})}
 
@@ -165,7 +165,7 @@ def _reference(status: int) -> str:
     return f"#/components/responses/{phrase_of(status).title().replace(' ', '')}"
 
 
-def _answer(answer: Answer) -> Schema:
+def _answer(answer: DocumentedResponse) -> Schema:
     described: Schema = {"description": answer.description, "headers": _REQUEST_ID}
     if answer.content is not None:
         described["content"] = {answer.media_type: _media(answer.content, answer.example)}

@@ -26,7 +26,7 @@ from tests.support.worker_process import WorkerProcess
 from triggers.dev.ports import free_ports
 from triggers.kafka.topics import create_topics
 from triggers.settings import Settings
-from triggers.telemetry.catalogue import Process, all_families
+from triggers.telemetry.catalogue import MeasuredProcess, all_families
 
 pytestmark = pytest.mark.broker
 
@@ -57,11 +57,11 @@ def test_every_process_exposes_exactly_its_catalogue(settings: Settings, tmp_pat
         wait_until(lambda: _listens(hooks_port), f"the hooks serve metrics; see {hooks.log}")
         wait_until(lambda: bool(scrape(api_port)["triggers_group_lag_offsets"].samples), "the lag of the groups")
         exposed = {
-            Process.AGENT: _agent(worker),
-            Process.CELERY_WORKER: scrape(celery_port),
-            Process.API: scrape(api_port),
-            Process.CONSOLE: scrape(console_port),
-            Process.HOOKS: scrape(hooks_port),
+            MeasuredProcess.AGENT: _agent(worker),
+            MeasuredProcess.CELERY_WORKER: scrape(celery_port),
+            MeasuredProcess.API: scrape(api_port),
+            MeasuredProcess.CONSOLE: scrape(console_port),
+            MeasuredProcess.HOOKS: scrape(hooks_port),
         }
 
     assert {process: differences(process, families) for process, families in exposed.items()} == {

@@ -33,7 +33,7 @@ from triggers.dev.broker import Broker
 from triggers.dev.ports import free_ports
 from triggers.kafka.topics import create_topics as create_queues
 from triggers.settings import Settings
-from triggers.telemetry.catalogue import Process
+from triggers.telemetry.catalogue import MeasuredProcess
 
 pytestmark = pytest.mark.broker
 
@@ -173,7 +173,7 @@ def test_a_dispatcher_waits_for_its_broker_and_loses_nothing(settings: Settings,
             results = wait_for_results(settings, commands, worker)
 
     assert all(isinstance(results[one.id][0], TaskFinished) for one in commands)
-    assert differences(Process.DISPATCHER, families) == []
+    assert differences(MeasuredProcess.DISPATCHER, families) == []
     assert value_of(families, "triggers_dispatched_commands_total") == len(commands)
     assert value_of(families, "triggers_dispatch_faults_total") > 0
     assert value_of(families, "triggers_dispatcher_backlog_commands", queue="@default") == 0

@@ -17,7 +17,7 @@ from tests.support.topic_setup import create_topics
 from triggers.core.commands import RunTask
 from triggers.dev.ports import free_ports
 from triggers.settings import Settings
-from triggers.telemetry.catalogue import Process
+from triggers.telemetry.catalogue import MeasuredProcess
 
 pytestmark = pytest.mark.broker
 
@@ -46,7 +46,7 @@ def test_every_run_is_counted_and_timed_once(settings: Settings, options: list[s
         wait_for_results(settings, commands, worker)
         families = _wait_until_settled(port, worker, len(commands))
 
-    assert differences(Process.CELERY_WORKER, families) == []
+    assert differences(MeasuredProcess.CELERY_WORKER, families) == []
     assert value_of(families, "triggers_celery_runs_finished_total", task=f"{TASKS}.quick") == 3
     assert value_of(families, "triggers_celery_runs_ignored_total", task=f"{TASKS}.ignores") == 1
     for name, exception in failing.items():

@@ -22,7 +22,7 @@ from triggers.jobs.job import Job
 from triggers.jobs.job_log import JobLog
 from triggers.jobs.letter_work import LetterWork
 from triggers.jobs.planner import JobPlanner
-from triggers.jobs.records import Action, Change, JobPublished
+from triggers.jobs.records import Action, JobChange, JobPublished
 from triggers.settings import Settings
 
 pytestmark = pytest.mark.broker
@@ -132,5 +132,5 @@ def test_what_somebody_else_has_handled_is_left_alone_and_said(letters: Settings
 def _recorded_job(settings: Settings, log: JobLog) -> Job:
     """Records a job that discards the records which are too short, and does not run it."""
     planner = JobPlanner(settings, log, SessionSearch(settings), SessionReader(settings))
-    selection = planner.select_letters(Change(action=Action.DISCARD), LetterQuery(prefix="other-"))
+    selection = planner.select_letters(JobChange(action=Action.DISCARD), LetterQuery(prefix="other-"))
     return planner.create(selection, actor="ada")

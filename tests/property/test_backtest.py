@@ -15,7 +15,7 @@ from tests.support.naive_backtest import Happening, NaiveRecorded, NaiveRerun, R
 from tests.support.small_rules import TASKS, TRIGGERS, Rules, encode_rules, rules
 
 from triggers.analysis.backtest.assumptions import Assumptions, NewRules
-from triggers.analysis.backtest.difference import Change, compare
+from triggers.analysis.backtest.difference import RunChange, compare
 from triggers.analysis.backtest.recorded import Recorded
 from triggers.analysis.backtest.rerun import Rerun
 from triggers.analysis.check.rules import check_rules
@@ -119,7 +119,7 @@ def test_the_changes_are_those_of_the_naive_implementation(old: Rules, new: Rule
 
     counts = Counter((change.task, change.change) for change in found.changes)
     for task in {*old, *new}:
-        assert {kind: counts[task, kind] for kind in Change if kind is not Change.TIMING} == _expected(
+        assert {kind: counts[task, kind] for kind in RunChange if kind is not RunChange.TIMING} == _expected(
             task, recorded.runs, rerun.runs
         )
     assert set(found.unjudged) == _waiting_for_the_unknown(new, rerun.runs)
@@ -136,7 +136,7 @@ def test_the_same_rules_change_nothing(same: Rules, seed: int) -> None:
     assert set(found.results) <= {"recorded"}
 
 
-def _expected(task: str, old: list[Ran], new: list[Ran]) -> dict[Change, int]:
+def _expected(task: str, old: list[Ran], new: list[Ran]) -> dict[RunChange, int]:
     kept = [run for run in new if run.same is not None]
     of_task = [run for run in new if run.task == task]
     gone = sum(run.task == task for run in old) - sum(run.same is not None for run in of_task)
@@ -144,12 +144,12 @@ def _expected(task: str, old: list[Ran], new: list[Ran]) -> dict[Change, int]:
     both = min(gone, came)
     swaps = [one for one, two in pairwise(kept) if (one.same or 0) > (two.same or 0) and one.task == task]
     return {
-        Change.ADDED: came - both,
-        Change.REMOVED: gone - both,
-        Change.KWARGS: both,
-        Change.TARGET: 0,
-        Change.ORDER: len(swaps),
-        Change.CANCELLED: 0,
+        RunChange.ADDED: came - both,
+        RunChange.REMOVED: gone - both,
+        RunChange.KWARGS: both,
+        RunChange.TARGET: 0,
+        RunChange.ORDER: len(swaps),
+        RunChange.CANCELLED: 0,
     }
 
 

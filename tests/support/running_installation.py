@@ -16,7 +16,7 @@ from triggers.codec import DeadLetter
 from triggers.codec.letter_mark_codec import LetterAction, LetterMark
 from triggers.core.events import RulesPublished
 from triggers.errors import NotFound
-from triggers.overview.installation import Lag, WorkerPartitions
+from triggers.overview.installation import InstallationLag, WorkerPartitions
 from triggers.queries import FailureGroups, MissingPartition, Page, SessionQuery, StatusCounts
 from triggers.queries.cursors import decode_cursor
 from triggers.queries.merging import merge_counts, merge_groups, merge_pages, page_of
@@ -55,9 +55,9 @@ class RunningInstallation:
         groups, omitted = merge_groups(group_failures(self._rows.rows).groups)
         return FailureGroups(groups=groups, omitted=omitted, missing=list(self._missing))
 
-    def measure_lag(self) -> Lag:
+    def measure_lag(self) -> InstallationLag:
         before, now = ([_lag(p, 10_000 + ahead) for p in range(3)] for ahead in (0, 240))
-        return Lag(total_lag(now, before, 2.0), now)
+        return InstallationLag(total_lag(now, before, 2.0), now)
 
     def list_workers(self) -> WorkerPartitions:
         return WorkerPartitions({"http://worker-1:6066": [0, 2]}, [each.partition for each in self._missing])

@@ -7,7 +7,7 @@ from urllib.request import urlopen
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from triggers.telemetry.catalogue import CATALOGUE, EVERYWHERE, Process
+from triggers.telemetry.catalogue import CATALOGUE, EVERYWHERE, MeasuredProcess
 from triggers.telemetry.families import Family
 
 
@@ -22,7 +22,7 @@ def parse(text: str) -> dict[str, Metric]:
     return {_full_name(metric): metric for metric in text_string_to_metric_families(text)}
 
 
-def differences(process: Process, families: dict[str, Metric]) -> list[str]:
+def differences(process: MeasuredProcess, families: dict[str, Metric]) -> list[str]:
     """Returns how the families differ from those that the catalogue has for the process."""
     known = {family.name: family for family in (*CATALOGUE[process], *EVERYWHERE)}
     problems = [f"{name} is in no catalogue" for name in families.keys() - known.keys()]

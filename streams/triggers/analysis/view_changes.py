@@ -16,7 +16,7 @@ _SHOWN_ELSEWHERE = re.compile(r"instances \S.* exception")
 """The paths of what a view derives from the metadata, whose changes are listed already."""
 
 
-class Change(Struct, frozen=True, kw_only=True):
+class ChangedValue(Struct, frozen=True, kw_only=True):
     """One value that differs."""
 
     path: str
@@ -27,7 +27,7 @@ class Change(Struct, frozen=True, kw_only=True):
     """None if there is no value."""
 
 
-def changes_between(before: object, after: object) -> list[Change]:
+def changes_between(before: object, after: object) -> list[ChangedValue]:
     """Returns every difference between two values that can be encoded as JSON.
 
     Objects are compared member by member, and so are lists of objects with a `name`. Other lists are compared whole.
@@ -46,21 +46,21 @@ def _plain(value: object) -> object:
     return msgspec.json.decode(msgspec.json.encode(value))
 
 
-def _changes(path: str, before: object, after: object) -> Iterator[Change]:
+def _changes(path: str, before: object, after: object) -> Iterator[ChangedValue]:
     if _is_named(before) and _is_named(after):
         before, after = _by_name(before), _by_name(after)
     if isinstance(before, dict) and isinstance(after, dict):
         for name in [*before, *(name for name in after if name not in before)]:
             yield from _member(f"{path} {name}".lstrip(), name, before, after)
     elif canonical_json(before) != canonical_json(after):
-        yield Change(path=path, before=before, after=after)
+        yield ChangedValue(path=path, before=before, after=after)
 
 
-def _member(path: str, name: str, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Change]:
+def _member(path: str, name: str, before: dict[str, Any], after: dict[str, Any]) -> Iterator[ChangedValue]:
     if name in before and name in after:
         yield from _changes(path, before[name], after[name])
     else:
-        yield Change(path=path, before=before.get(name), after=after.get(name))
+        yield ChangedValue(path=path, before=before.get(name), after=after.get(name))
 
 
 def _is_named(value: object) -> TypeGuard[list[dict[str, Any]]]:

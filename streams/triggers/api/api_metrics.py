@@ -15,7 +15,7 @@ from triggers.client.consumer_lag import PartitionLag, measure_lag
 from triggers.errors import TryAgain
 from triggers.settings import Settings
 from triggers.telemetry import service_families as families
-from triggers.telemetry.catalogue import Process
+from triggers.telemetry.catalogue import MeasuredProcess
 from triggers.telemetry.exposition import new_registry
 from triggers.telemetry.families import Family, MeasuredFamilies, Value
 from triggers.telemetry.http_metrics import HttpMetrics
@@ -31,7 +31,7 @@ class ApiMetrics:
 
     def __init__(self, settings: Settings, in_flight: Callable[[], int]) -> None:
         """`in_flight` returns the number of events that Kafka has not acknowledged."""
-        self.registry = new_registry(Process.API)
+        self.registry = new_registry(MeasuredProcess.API)
         self.requests = HttpMetrics(self.registry)
         self._settings = settings
         self._in_flight = in_flight

@@ -12,7 +12,7 @@ from triggers.api.event_bodies import BATCH, LINES, PLAIN, STRUCTURED, FireBody,
 from triggers.api.identity import ANYONE, Scope
 from triggers.api.json_objects import JsonObject, no_members
 from triggers.api.names import IDEMPOTENCY_KEY, TRIGGER, UID
-from triggers.api.operations import Answer, Body, Media, Operation
+from triggers.api.operations import Body, DocumentedResponse, Media, Operation
 from triggers.api.parameters import Schema
 from triggers.api.problems import Kind
 from triggers.api.services import SOURCE, Services, json_response
@@ -101,7 +101,7 @@ class Ingest:
                 description=_FIRE_DESCRIPTION,
                 parameters=(UID, TRIGGER, IDEMPOTENCY_KEY),
                 body=Body({PLAIN: Media(FireBody, {"kwargs": {"amount": 3}})}, required=False),
-                answers={202: Answer("Kafka has the event.", Accepted, _ACCEPTED)},
+                responses={202: DocumentedResponse("Kafka has the event.", Accepted, _ACCEPTED)},
                 problems=(*_FIRING, Kind.TOO_LARGE),
             ),
             Operation(
@@ -114,7 +114,7 @@ class Ingest:
                 description=_EVENTS_DESCRIPTION,
                 parameters=(IDEMPOTENCY_KEY,),
                 body=_EVENTS_BODY,
-                answers={202: Answer("Kafka has all events.", AcceptedEvents, {"events": [_ACCEPTED]})},
+                responses={202: DocumentedResponse("Kafka has all events.", AcceptedEvents, {"events": [_ACCEPTED]})},
                 problems=(*_FIRING, Kind.TOO_LARGE),
             ),
         ]

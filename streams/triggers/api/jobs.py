@@ -15,7 +15,7 @@ from triggers.api.call import Call
 from triggers.api.identity import Scope
 from triggers.api.json_objects import JsonObject, no_members
 from triggers.api.names import IDEMPOTENCY_KEY, JOB
-from triggers.api.operations import JSON, Answer, Body, Handler, Media, Operation
+from triggers.api.operations import JSON, Body, DocumentedResponse, Handler, Media, Operation
 from triggers.api.parameters import choice, integer
 from triggers.api.problems import Kind, ProblemError
 from triggers.api.services import Services, json_response
@@ -24,7 +24,7 @@ from triggers.codec.json_payloads import check_payload
 from triggers.core.published_rules import MAX_VERSION
 from triggers.jobs.job import Job
 from triggers.jobs.planner import MAX_RATE, Selection
-from triggers.jobs.records import DEFAULT_RATE, LETTERS, MAX_ITEMS, Action, Change, ItemState
+from triggers.jobs.records import DEFAULT_RATE, LETTERS, MAX_ITEMS, Action, ItemState, JobChange
 from triggers.jobs.views import JobPreview, JobSummary, JobView, preview, summarize, view_job
 from triggers.queries import SessionQuery
 
@@ -81,36 +81,37 @@ class Jobs:
             Operation(
                 method="POST", path="/v1/jobs/preview", handler=self.preview_job, scope=Scope.OPERATE, tag="jobs",
                 summary="Count what a job would change, and show some of it. Nothing is changed.",
-                description=_DELETING, body=body, answers={200: Answer("What matches now.", JobPreview)},
+                description=_DELETING, body=body, responses={200: DocumentedResponse("What matches now.", JobPreview)},
                 problems=(*refusals, *_UNAVAILABLE),
             ),
             Operation(
                 method="POST", path="/v1/jobs", handler=self.create_job, scope=Scope.OPERATE, tag="jobs",
                 summary="Replay, skip, cancel, delete, adopt rules, redrive or discard everything that a filter finds.",
                 description=_CREATING + " " + _DELETING, parameters=(IDEMPOTENCY_KEY,), body=body,
-                answers={202: Answer("The job is recorded and runs.", JobSummary)}, problems=(*refusals, *_UNAVAILABLE),
+                responses={202: DocumentedResponse("The job is recorded and runs.", JobSummary)},
+                problems=(*refusals, *_UNAVAILABLE),
             ),
             Operation(
                 method="GET", path="/v1/jobs", handler=self.list_jobs, scope=Scope.READ, tag="jobs",
                 summary="List the newest jobs.", query=(JOB_LIMIT,),
-                answers={200: Answer("The jobs.", JobList)}, problems=_UNAVAILABLE,
+                responses={200: DocumentedResponse("The jobs.", JobList)}, problems=_UNAVAILABLE,
             ),
             Operation(
                 method="GET", path="/v1/jobs/{job}", handler=self.show_job, scope=Scope.READ, tag="jobs",
                 summary="Show a job, its progress and the state of its items.",
                 parameters=(JOB,), query=(STATE, FIRST, LIMIT),
-                answers={200: Answer("The job and some of its items.", JobView)},
+                responses={200: DocumentedResponse("The job and some of its items.", JobView)},
                 problems=(Kind.NOT_FOUND, *_UNAVAILABLE),
             ),
             _job_control(
                 "resume", self.resume_job,
                 "Resume a job that has ended early. What was published is not published again.",
-                {202: Answer("The job runs, unless it is finished.", JobSummary)},
+                {202: DocumentedResponse("The job runs, unless it is finished.", JobSummary)},
             ),
             _job_control(
                 "cancel", self.cancel_job,
                 "Cancel the pending items of a job, wherever it runs. Items that are published are not undone.",
-                {200: Answer("The job afterwards.", JobSummary)},
+                {200: DocumentedResponse("The job afterwards.", JobSummary)},
             ),
         ]  # fmt: skip
 
@@ -181,7 +182,7 @@ class Jobs:
         return job
 
 
-def _job_control(name: str, handler: Handler, summary: str, answers: Mapping[int, Answer]) -> Operation:
+def _job_control(name: str, handler: Handler, summary: str, responses: Mapping[int, DocumentedResponse]) -> Operation:
     """Returns an operation that resumes or cancels a job."""
     return Operation(
         method="POST",
@@ -192,7 +193,7 @@ def _job_control(name: str, handler: Handler, summary: str, answers: Mapping[int
         summary=summary,
         description=_DELETING,
         parameters=(JOB,),
-        answers=answers,
+        responses=responses,
         problems=(Kind.NOT_FOUND, *_UNAVAILABLE),
     )
 
@@ -202,9 +203,9 @@ def _require_scope_for(call: Call, action: Action) -> None:
     require_scope(call.principal, Scope.ADMIN if action is Action.DELETE else Scope.OPERATE)
 
 
-def _change_of(body: JobBody) -> Change:
+def _change_of(body: JobBody) -> JobChange:
     """Returns the action with its options. Raises a problem for an option of another action."""
-    change = Change(
+    change = JobChange(
         action=body.action,
         kwargs=body.kwargs,
         cascade=body.cascade,

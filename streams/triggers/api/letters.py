@@ -10,7 +10,7 @@ from starlette.responses import Response
 from triggers.api.call import Call
 from triggers.api.identity import Scope
 from triggers.api.names import OFFSET, PARTITION
-from triggers.api.operations import Answer, Handler, Operation
+from triggers.api.operations import DocumentedResponse, Handler, Operation
 from triggers.api.parameters import choice, integer, text
 from triggers.api.problems import Kind
 from triggers.api.services import Services, json_response
@@ -91,7 +91,7 @@ class Letters:
                 tag="dead letters",
                 summary="List the newest dead letters.",
                 query=(STATE, REASON, DETAIL, TOPIC, PREFIX, LIMIT),
-                answers={200: Answer("The dead letters.", LetterList)},
+                responses={200: DocumentedResponse("The dead letters.", LetterList)},
                 problems=(Kind.UNAVAILABLE, Kind.OVERLOADED),
             ),
             Operation(
@@ -102,7 +102,7 @@ class Letters:
                 tag="dead letters",
                 summary="Show a dead letter with its original record.",
                 parameters=(PARTITION, OFFSET),
-                answers={200: Answer("The dead letter.", LetterView)},
+                responses={200: DocumentedResponse("The dead letter.", LetterView)},
                 problems=(Kind.NOT_FOUND, Kind.UNAVAILABLE, Kind.OVERLOADED),
             ),
             _change(
@@ -174,7 +174,7 @@ def _change(path: str, handler: Handler, summary: str, description: str) -> Oper
         summary=summary,
         description=description + " The name of the token is recorded as the actor.",
         parameters=(PARTITION, OFFSET),
-        answers={200: Answer("The dead letter afterwards.", LetterChange)},
+        responses={200: DocumentedResponse("The dead letter afterwards.", LetterChange)},
         problems=(Kind.NOT_FOUND, Kind.CONFLICT, Kind.TOO_LARGE, Kind.UNAVAILABLE, Kind.OVERLOADED),
     )
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from triggers.api.call import Call
 from triggers.api.identity import Scope
-from triggers.api.operations import Answer, Operation
+from triggers.api.operations import DocumentedResponse, Operation
 from triggers.api.problems import Kind
 from triggers.api.services import Services, json_response
 from triggers.client.consumer_lag import Finished, measure_lag
@@ -67,7 +67,11 @@ class Monitoring:
                 scope=None,
                 tag="monitoring",
                 summary="Check that the API's process is alive.",
-                answers={200: Answer("It is alive. This says nothing about Kafka or the workers.", Health, _ALIVE)},
+                responses={
+                    200: DocumentedResponse(
+                        "It is alive. This says nothing about Kafka or the workers.", Health, _ALIVE
+                    )
+                },
             ),
             Operation(
                 method="GET",
@@ -76,7 +80,7 @@ class Monitoring:
                 scope=None,
                 tag="monitoring",
                 summary="Check that a broker answers and that the topic of the events exists.",
-                answers={200: Answer("Events can be published.", Health, _READY)},
+                responses={200: DocumentedResponse("Events can be published.", Health, _READY)},
                 problems=(Kind.UNAVAILABLE, Kind.OVERLOADED),
             ),
             Operation(
@@ -86,7 +90,7 @@ class Monitoring:
                 scope=Scope.READ,
                 tag="monitoring",
                 summary="Measure the lag of workers and executors by topic and partition.",
-                answers={200: Answer("The lag.", LagReport)},
+                responses={200: DocumentedResponse("The lag.", LagReport)},
                 problems=(Kind.UNAVAILABLE, Kind.OVERLOADED),
             ),
         ]

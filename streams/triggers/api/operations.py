@@ -38,7 +38,7 @@ class Body:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DocumentedResponse:
     """A response that is not a problem."""
 
     description: str
@@ -62,7 +62,7 @@ class Operation:
     parameters: tuple[Parameter, ...] = ()
     query: tuple[QueryParameter[Any], ...] = ()
     body: Body | None = None
-    answers: Mapping[int, Answer] = field(default_factory=dict)
+    responses: Mapping[int, DocumentedResponse] = field(default_factory=dict)
     problems: tuple[Kind, ...] = ()
     """Kinds of problems besides those that every operation may return."""
 

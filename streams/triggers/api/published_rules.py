@@ -13,7 +13,7 @@ from triggers.api.call import Call
 from triggers.api.identity import Scope
 from triggers.api.json_objects import JsonObject
 from triggers.api.names import RULES
-from triggers.api.operations import JSON, Answer, Body, Media, Operation
+from triggers.api.operations import JSON, Body, DocumentedResponse, Media, Operation
 from triggers.api.parameters import optional_integer
 from triggers.api.problems import ItemError, Kind, ProblemError
 from triggers.api.services import SOURCE, Services, json_response
@@ -90,7 +90,7 @@ class PublishedRules(Struct, frozen=True):
                 scope=Scope.READ,
                 tag="rules",
                 summary="List all published rules, each with its newest version.",
-                answers={200: Answer("The rules.", RulesList)},
+                responses={200: DocumentedResponse("The rules.", RulesList)},
                 problems=unavailable,
             ),
             Operation(
@@ -102,7 +102,7 @@ class PublishedRules(Struct, frozen=True):
                 summary="Show a version of published rules.",
                 parameters=(RULES,),
                 query=(VERSION,),
-                answers={200: Answer("The version.", RulesVersion)},
+                responses={200: DocumentedResponse("The version.", RulesVersion)},
                 problems=(Kind.NOT_FOUND, *unavailable),
             ),
             Operation(
@@ -115,7 +115,7 @@ class PublishedRules(Struct, frozen=True):
                 description=_PUBLISH_DESCRIPTION,
                 parameters=(RULES,),
                 body=Body({JSON: Media(PublishBody, {"configuration": _RULES, "match": ["order-*"]})}),
-                answers={200: Answer("What publishing did.", Published, _PUBLISHED)},
+                responses={200: DocumentedResponse("What publishing did.", Published, _PUBLISHED)},
                 problems=_REFUSALS,
             ),
         ]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from msgspec import Meta, Struct
 
 from triggers.api.json_objects import JsonObject, no_members
-from triggers.api.operations import Answer
+from triggers.api.operations import DocumentedResponse
 from triggers.api.problems import Kind
 from triggers.core.published_rules import MAX_VERSION
 from triggers.core.view import InstanceView
@@ -78,9 +78,9 @@ DESCRIPTION: Final = (
     " Idempotency-Key, repeating the request has no further effect."
 )
 _EXAMPLE: Final[dict[str, Any]] = {"session": "order-1", "partition": 3, "offset": 18}
-ANSWERS: Final = {
-    200: Answer("A worker has applied the event.", Recorded, _EXAMPLE | {"replays": ["t_ship#1"]}),
-    202: Answer(
+RESPONSES: Final = {
+    200: DocumentedResponse("A worker has applied the event.", Recorded, _EXAMPLE | {"replays": ["t_ship#1"]}),
+    202: DocumentedResponse(
         "Kafka has the event; the worker that owns the session does not answer, and will apply it.",
         Recorded,
         _EXAMPLE | {"is_applied": False},

@@ -14,9 +14,9 @@ from triggers.api.operations import JSON, Body, Handler, Media, Operation
 from triggers.api.parameters import Parameter
 from triggers.api.problems import Kind
 from triggers.api.repair_bodies import (
-    ANSWERS,
     DESCRIPTION,
     REFUSALS,
+    RESPONSES,
     AdoptBody,
     CancelBody,
     Recorded,
@@ -201,7 +201,7 @@ def _repair(
         description=DESCRIPTION,
         parameters=parameters,
         body=body,
-        answers=ANSWERS,
+        responses=RESPONSES,
         problems=REFUSALS,
     )
 
@@ -216,6 +216,6 @@ def _delete(path: str, handler: Handler) -> Operation:
         summary="Delete everything in a session.",
         description="Results that arrive later change nothing. A later event begins a new session.",
         parameters=(UID, IDEMPOTENCY_KEY),
-        answers=ANSWERS,
+        responses=RESPONSES,
         problems=(Kind.SESSION_NOT_FOUND, Kind.CONFLICT, Kind.UNAVAILABLE, Kind.OVERLOADED),
     )

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from triggers.api.call import Call
 from triggers.api.identity import Scope
-from triggers.api.operations import Answer, Handler, Operation
+from triggers.api.operations import DocumentedResponse, Handler, Operation
 from triggers.api.parameters import QueryParameter, integer, optional_integer, optional_text, text
 from triggers.api.problems import Kind
 from triggers.api.services import Services, json_response
@@ -64,7 +64,7 @@ class Search:
                 "/v1/sessions",
                 self.find_sessions,
                 "Find sessions, in the order of their UIDs. All parameters must hold.",
-                Answer("Some of the sessions that match.", Page),
+                DocumentedResponse("Some of the sessions that match.", Page),
                 query=(*FILTERS, LIMIT, CURSOR),
                 description="A page may be short, or empty, and still have a `cursor`, because each request"
                 " examines a limited number of rows. `missing` names partitions that are moving to another worker and"
@@ -74,13 +74,13 @@ class Search:
                 "/v1/counts",
                 self.count_statuses,
                 "Count the instances of all sessions by task and status.",
-                Answer("The counts.", StatusCounts),
+                DocumentedResponse("The counts.", StatusCounts),
             ),
             _read(
                 "/v1/failures",
                 self.group_failures,
                 "Group the instances that are failed now by task, exception and message.",
-                Answer("The groups, the largest first.", FailureGroups),
+                DocumentedResponse("The groups, the largest first.", FailureGroups),
                 query=(_TASK,),
             ),
         ]
@@ -107,7 +107,7 @@ def _read(
     path: str,
     handler: Handler,
     summary: str,
-    answer: Answer,
+    answer: DocumentedResponse,
     *,
     query: tuple[QueryParameter[Any], ...] = (),
     description: str = "",
@@ -121,6 +121,6 @@ def _read(
         summary=summary,
         description=description,
         query=query,
-        answers={200: answer},
+        responses={200: answer},
         problems=(Kind.UNAVAILABLE, Kind.OVERLOADED),
     )

@@ -13,7 +13,7 @@ from triggers.analysis.time_travel import NOW, Moment, parse_moment, until, view
 from triggers.api.call import Call
 from triggers.api.identity import Scope
 from triggers.api.names import INSTANCE, UID
-from triggers.api.operations import Answer, Handler, Operation
+from triggers.api.operations import DocumentedResponse, Handler, Operation
 from triggers.api.parameters import Parameter, QueryParameter, integer, parsed, text
 from triggers.api.problems import Kind
 from triggers.api.services import Services, json_response
@@ -55,35 +55,35 @@ class Sessions:
                 "/v1/sessions/{uid}",
                 self.show_session,
                 "Show a session: its tasks, instances, statuses and kwargs.",
-                Answer("The session. Times are milliseconds since 1970-01-01 UTC.", SessionView),
+                DocumentedResponse("The session. Times are milliseconds since 1970-01-01 UTC.", SessionView),
                 query=(AT,),
             ),
             _read(
                 "/v1/sessions/{uid}/instances",
                 self.list_instances,
                 "List the instances of a session.",
-                Answer("The instances.", InstanceList),
+                DocumentedResponse("The instances.", InstanceList),
                 query=(STATUS, TASK),
             ),
             _read(
                 "/v1/sessions/{uid}/instances/{instance}",
                 self.show_instance,
                 "Show one instance.",
-                Answer("The instance.", InstanceView),
+                DocumentedResponse("The instance.", InstanceView),
                 parameters=(UID, INSTANCE),
             ),
             _read(
                 "/v1/sessions/{uid}/timeline",
                 self.show_timeline,
                 "Show what happened to a session: each event, what it did, and who caused it.",
-                Answer("The events in their order.", Timeline),
+                DocumentedResponse("The events in their order.", Timeline),
                 query=(AFTER, EVENT_LIMIT),
             ),
             _read(
                 "/v1/sessions/{uid}/explanation",
                 self.explain_session,
                 "Explain why each instance has its status, and what is missing.",
-                Answer("The explanation, as `triggers explain --json` prints it.", Explanation),
+                DocumentedResponse("The explanation, as `triggers explain --json` prints it.", Explanation),
                 query=(AT, TASK),
             ),
         ]
@@ -142,7 +142,7 @@ def _read(
     path: str,
     handler: Handler,
     summary: str,
-    answer: Answer,
+    answer: DocumentedResponse,
     *,
     parameters: tuple[Parameter, ...] = (UID,),
     query: tuple[QueryParameter[Any], ...] = (),
@@ -156,6 +156,6 @@ def _read(
         summary=summary,
         parameters=parameters,
         query=query,
-        answers={200: answer},
+        responses={200: answer},
         problems=_MISSING,
     )

@@ -9,7 +9,7 @@ from typing import cast
 from triggers.celery.command_source import Delivery
 from triggers.kafka.records import Record, timestamp_ms
 from triggers.telemetry import service_families as families
-from triggers.telemetry.catalogue import Process
+from triggers.telemetry.catalogue import MeasuredProcess
 from triggers.telemetry.exposition import new_registry
 from triggers.telemetry.families import MeasuredFamilies
 
@@ -19,7 +19,7 @@ class DispatchMetrics:
 
     def __init__(self, backlog: Callable[[], Iterable[tuple[str, int]]]) -> None:
         """`backlog` returns the number of commands that are not dispatched, by queue."""
-        self.registry = registry = new_registry(Process.DISPATCHER)
+        self.registry = registry = new_registry(MeasuredProcess.DISPATCHER)
         self._dispatched = families.DISPATCHED.create(registry)
         self._seconds = families.DISPATCH_SECONDS.create(registry)
         self.faults = families.DISPATCH_FAULTS.create(registry)

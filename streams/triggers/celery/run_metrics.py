@@ -17,7 +17,7 @@ from triggers.kafka.records import Record, timestamp_ms
 from triggers.results.result_events import class_name
 from triggers.telemetry import service_families as families
 from triggers.telemetry.bounded_counter import FailureCounter
-from triggers.telemetry.catalogue import Process
+from triggers.telemetry.catalogue import MeasuredProcess
 from triggers.telemetry.exposition import new_registry
 from triggers.telemetry.families import Family, MeasuredFamilies, Value
 
@@ -30,7 +30,7 @@ class RunMetrics:
 
     def __init__(self, in_hand: Callable[[], Iterable[tuple[str, int]]], running: Callable[[], int]) -> None:
         """`in_hand` returns the unsettled commands by queue, and `running` the number of those that Celery has."""
-        self.registry = registry = new_registry(Process.CELERY_WORKER)
+        self.registry = registry = new_registry(MeasuredProcess.CELERY_WORKER)
         self._in_hand = in_hand
         self._running = running
         self._started = families.RUNS_STARTED.create(registry)

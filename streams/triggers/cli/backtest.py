@@ -13,7 +13,7 @@ from rich.progress import Progress
 
 from triggers.analysis.backtest.assumptions import Assumptions, NewRules, parse_stub
 from triggers.analysis.backtest.change_words import change_details, change_words, remark_lines, sign_of
-from triggers.analysis.backtest.difference import Change, SessionDifference
+from triggers.analysis.backtest.difference import RunChange, SessionDifference
 from triggers.analysis.backtest.report import SHOWN, Backtest, Report, scope_of
 from triggers.analysis.event_log import GroupedLog
 from triggers.analysis.input_file import InputFile
@@ -142,7 +142,7 @@ def _print_report(report: Report, as_json: bool) -> None:
     sys.exit(1 if report.changed else 0)
 
 
-_COLOURS = {Change.ADDED: "green", Change.REMOVED: "red"}
+_COLOURS = {RunChange.ADDED: "green", RunChange.REMOVED: "red"}
 
 
 def print_report(report: Report) -> None:

@@ -25,7 +25,7 @@ from triggers.errors import TryAgain
 from triggers.jobs.job import Job
 from triggers.jobs.job_log import JobLog
 from triggers.jobs.planner import MAX_RATE, JobPlanner, Selection
-from triggers.jobs.records import DEFAULT_RATE, LETTERS, WHOLE_SESSIONS, Action, Change, ItemState, JobItem
+from triggers.jobs.records import DEFAULT_RATE, LETTERS, WHOLE_SESSIONS, Action, ItemState, JobChange, JobItem
 from triggers.jobs.runner import JobRunner
 from triggers.jobs.views import PARTICIPLES, count_items, preview, summarize
 from triggers.queries import SessionQuery
@@ -84,7 +84,7 @@ def bulk_options(command: F) -> Callable[..., Any]:
     return filtered
 
 
-def repair_many(ctx: click.Context, change: Change, bulk: Bulk, *, as_json: bool) -> None:
+def repair_many(ctx: click.Context, change: JobChange, bulk: Bulk, *, as_json: bool) -> None:
     """Show what the filter finds, ask, record the job, and run it to its end."""
     if as_json and not (bulk.yes or bulk.dry_run):
         raise click.UsageError("--json cannot ask for confirmation; add --yes, or --dry-run")

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from triggers.analysis.check.declared import declared_events, declared_triggers
-from triggers.analysis.check.findings import KINDS, Finding, Severity
+from triggers.analysis.check.findings import KINDS, CheckFinding, Severity
 from triggers.analysis.check.order_findings import explored_words
 from triggers.analysis.check.orders import MAX_WORLDS, WALKS, Budget
 from triggers.analysis.check.rules import Arrivals, Checked, check_rules
@@ -141,7 +141,7 @@ def _print_unused(by_file: dict[str, Checked], events: Iterable[FiredMove]) -> N
             click.echo(f"{file}: no rule uses {', '.join(unused)} of --events", err=True)
 
 
-def _counts(one: Finding, fail_on: str) -> bool:
+def _counts(one: CheckFinding, fail_on: str) -> bool:
     return fail_on != "never" and one.severity.at_least(Severity(fail_on))
 
 
@@ -156,7 +156,7 @@ def _print(by_file: dict[str, Checked]) -> None:
     click.echo(", ".join(f"{count} {severity}{'' if count == 1 else 's'}" for severity, count in counts.items()))
 
 
-def _print_finding(file: str, one: Finding) -> None:
+def _print_finding(file: str, one: CheckFinding) -> None:
     where = click.style(f"{file}:{one.location.line}:{one.location.column}", bold=True)
     click.echo(f"{where}: {click.style(one.severity, fg=_COLOURS[one.severity])} {one.rule}")
     for line in (one.message, *(f"  {detail}" for detail in one.details), f"fix: {one.fix}"):

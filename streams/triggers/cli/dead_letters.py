@@ -16,7 +16,7 @@ from triggers.client.dead_letters import OPEN, DeadLetters, StoredLetter
 from triggers.client.letter_query import LetterQuery
 from triggers.codec.letter_mark_codec import LetterAction
 from triggers.errors import CallError, IncompleteLetter
-from triggers.jobs.records import Action, Change
+from triggers.jobs.records import Action, JobChange
 from triggers.kafka.sender import Coordinates
 
 reason_option = click.option("--reason", help="Only dead letters with this reason.")
@@ -102,7 +102,7 @@ def redrive(
     With --where, redrive all open dead letters that the filter finds, as a job with a result for each.
     """
     if bulk is not None:
-        repair_many(ctx, Change(action=Action.REDRIVE), bulk, as_json=as_json)
+        repair_many(ctx, JobChange(action=Action.REDRIVE), bulk, as_json=as_json)
         return
     letters, chosen = _chosen(ctx, coordinates, every=every, reason=reason)
     redriven = letters.redrive([stored for stored in chosen if not stored.letter.missing])
@@ -135,7 +135,7 @@ def discard(
     With --where, discard all open dead letters that the filter finds, as a job with a result for each.
     """
     if bulk is not None:
-        repair_many(ctx, Change(action=Action.DISCARD), bulk, as_json=as_json)
+        repair_many(ctx, JobChange(action=Action.DISCARD), bulk, as_json=as_json)
         return
     letters, chosen = _chosen(ctx, coordinates, every=every, reason=reason)
     discarded = letters.discard(chosen)

@@ -11,7 +11,7 @@ from triggers.cli.settings_options import kafka_settings
 from triggers.client.session_reader import SessionReader
 from triggers.core.events import DeletionRequested
 from triggers.errors import SessionNotFound
-from triggers.jobs.records import Action, Change
+from triggers.jobs.records import Action, JobChange
 
 
 @click.command("delete")
@@ -28,7 +28,7 @@ def delete_command(ctx: click.Context, session: str, bulk: Bulk | None, as_json:
     With --where, delete all sessions that the filter finds.
     """
     if bulk is not None:
-        repair_many(ctx, Change(action=Action.DELETE), bulk, as_json=as_json)
+        repair_many(ctx, JobChange(action=Action.DELETE), bulk, as_json=as_json)
         return
     settings = kafka_settings(ctx)
     reader = SessionReader(settings)

@@ -11,7 +11,7 @@ from triggers.cli.settings_options import command_settings
 from triggers.cli.topics import retention_option
 from triggers.cli.topics_acls import process_option
 from triggers.doctor.examination import examine
-from triggers.doctor.findings import Verdict
+from triggers.doctor.findings import DoctorVerdict
 from triggers.kafka.permissions import Process
 
 
@@ -33,4 +33,4 @@ def doctor_command(ctx: click.Context, process: str | None, retention_days: int,
     else:
         rows = [(each.check, each.verdict.upper(), each.detail, each.fix) for each in findings]
         print_table(("check", "", "found", "fix"), rows)
-    sys.exit(1 if any(each.verdict is Verdict.PROBLEM for each in findings) else 0)
+    sys.exit(1 if any(each.verdict is DoctorVerdict.PROBLEM for each in findings) else 0)

@@ -14,7 +14,7 @@ from triggers.cli.settings_options import kafka_settings
 from triggers.core.events import CancelRequested
 from triggers.core.view import InstanceView
 from triggers.errors import InstanceNotFound
-from triggers.jobs.records import Action, Change
+from triggers.jobs.records import Action, JobChange
 from triggers.manager import TriggerManager
 from triggers.storages.stream import StreamStorage
 
@@ -44,7 +44,7 @@ def replay_command(
     """
     if bulk is not None:
         given = None if kwargs is None else msgspec.json.decode(kwargs, type=dict[str, Raw])
-        repair_many(ctx, Change(action=Action.REPLAY, kwargs=given), bulk, as_json=as_json)
+        repair_many(ctx, JobChange(action=Action.REPLAY, kwargs=given), bulk, as_json=as_json)
         return
     manager = _manager(ctx, session)
     manager.replay_failed_instance(instance, None if kwargs is None else msgspec.json.decode(kwargs))
@@ -74,7 +74,7 @@ def skip_command(
     With --where, skip all failed instances that the filter finds.
     """
     if bulk is not None:
-        change = Change(action=Action.SKIP, cascade=cascade, result=Raw(result))
+        change = JobChange(action=Action.SKIP, cascade=cascade, result=Raw(result))
         repair_many(ctx, change, bulk, as_json=as_json)
         return
     manager = _manager(ctx, session)
@@ -105,7 +105,7 @@ def cancel_command(
     With --where, end all such instances that the filter finds.
     """
     if bulk is not None:
-        repair_many(ctx, Change(action=Action.CANCEL, terminate=terminate), bulk, as_json=as_json)
+        repair_many(ctx, JobChange(action=Action.CANCEL, terminate=terminate), bulk, as_json=as_json)
         return
     settings = kafka_settings(ctx)
     storage = StreamStorage(session, settings, publisher=operator_publisher(settings))

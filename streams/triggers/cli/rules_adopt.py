@@ -11,7 +11,7 @@ from triggers.cli.settings_options import kafka_settings
 from triggers.client import SessionReader
 from triggers.client.published_rules import StreamRules, version_to_adopt
 from triggers.core.events import AdoptionRequested
-from triggers.jobs.records import Action, Change
+from triggers.jobs.records import Action, JobChange
 
 
 @click.command("adopt")
@@ -27,7 +27,7 @@ def adopt(ctx: click.Context, name: str, session: str, version: int | None, bulk
     The session may have another version, other published rules or none. Its tasks change as if the version had been
     published with --existing adopt. With --where, bind all sessions that the filter finds, as a job.
     """
-    change = Change(action=Action.ADOPT, rules=name, version=version or 0)
+    change = JobChange(action=Action.ADOPT, rules=name, version=version or 0)
     if bulk is not None:
         repair_many(ctx, change, bulk, as_json=as_json)
         return

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from triggers.analysis.backtest.assumptions import Assumptions, NewRules
 from triggers.analysis.backtest.report import Backtest, scope_of
-from triggers.analysis.check.findings import Finding, Severity
+from triggers.analysis.check.findings import CheckFinding, Severity
 from triggers.analysis.check.rules import check_rules
 from triggers.analysis.event_log import GroupedLog
 from triggers.cli.ignored_options import refuse_ignored
@@ -140,7 +140,7 @@ def _watch(settings: Settings, event: RulesPublished, file: str, as_json: bool) 
         time.sleep(_POLL_INTERVAL_S)
 
 
-def _words(finding: Finding) -> str:
+def _words(finding: CheckFinding) -> str:
     lines = (f"error {finding.rule}: {finding.message}", *finding.details, f"fix: {finding.fix}")
     return "\n  ".join(lines)
 

@@ -8,7 +8,7 @@ from msgspec import Raw
 from triggers.analysis.input_file import InputFile
 from triggers.analysis.time_travel import NOW, Moment, view_at
 from triggers.analysis.times import moment
-from triggers.analysis.view_changes import Change, changes_between, value_words
+from triggers.analysis.view_changes import ChangedValue, changes_between, value_words
 from triggers.cli.log_options import log_options, session_events
 from triggers.cli.option_types import CoordinatesType, MomentType
 from triggers.cli.output import cell, console, json_option, print_json, print_line, print_table, rules_words
@@ -77,7 +77,7 @@ def _print(session: SessionView, as_json: bool) -> None:
         print_session(session)
 
 
-def print_changes(changes: list[Change], as_json: bool) -> None:
+def print_changes(changes: list[ChangedValue], as_json: bool) -> None:
     """Print one line for each value that was added (+), removed (-) or changed."""
     if as_json:
         print_json(changes)
@@ -88,7 +88,7 @@ def print_changes(changes: list[Change], as_json: bool) -> None:
         click.echo("Nothing changed.")
 
 
-def _change(change: Change) -> str:
+def _change(change: ChangedValue) -> str:
     before, after = (_cut(value_words(change.path, value), 2 * _WIDEST) for value in (change.before, change.after))
     if change.before is None:
         return f"+ {change.path}: {after}"

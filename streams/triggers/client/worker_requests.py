@@ -21,7 +21,7 @@ RELAYED: Final = "X-Triggers-Relayed"
 """Header of a request that a worker has relayed. It is not relayed again."""
 
 
-class Answer(NamedTuple):
+class WorkerResponse(NamedTuple):
     """The response of a worker."""
 
     status: int
@@ -38,7 +38,7 @@ class WorkerRequests:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def get(self, url: str, path: str, timeout_s: float, headers: Mapping[str, str] | None = None) -> Answer:
+    def get(self, url: str, path: str, timeout_s: float, headers: Mapping[str, str] | None = None) -> WorkerResponse:
         """Requests a path. Raises OwnerUnavailable if the worker does not answer, and SettingsError."""
         parts = urlsplit(url)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
@@ -47,14 +47,14 @@ class WorkerRequests:
         try:
             connection.request("GET", parts.path.rstrip("/") + path, headers=sent)
             response = connection.getresponse()
-            return Answer(response.status, response.read())
+            return WorkerResponse(response.status, response.read())
         except (OSError, http.client.HTTPException) as error:
             raise OwnerUnavailable(f"worker {url} does not answer: {error}") from error
         finally:
             connection.close()
 
 
-def decode_answer(answer: Answer, url: str, kind: type[T]) -> T:
+def decode_answer(answer: WorkerResponse, url: str, kind: type[T]) -> T:
     """Returns the decoded body of a worker's response. Raises the error that corresponds to its status."""
     try:
         if answer.status == http.client.OK:

@@ -19,7 +19,7 @@ from triggers.console.repair_forms import object_of
 from triggers.console.search_form import SearchForm, search_form_of
 from triggers.errors import CallError
 from triggers.jobs.planner import MAX_ID, MAX_RATE
-from triggers.jobs.records import DEFAULT_RATE, LETTERS, MAX_ITEMS, Action, Change
+from triggers.jobs.records import DEFAULT_RATE, LETTERS, MAX_ITEMS, Action, JobChange
 from triggers.queries import SessionQuery
 from triggers.queries.filter_values import parse_rules
 
@@ -55,25 +55,25 @@ def scope_of(action: Action) -> Scope:
     return Scope.ADMIN if action is Action.DELETE else Scope.OPERATE
 
 
-def change_of(action: Action, form: ParameterValues) -> Change:
+def change_of(action: Action, form: ParameterValues) -> JobChange:
     """Return the action with the options of a form. Raises CallError for a wrong one."""
     match action:
         case Action.REPLAY:
             if not text_of(form, "kwargs").strip():
-                return Change(action=action)
+                return JobChange(action=action)
             kwargs = msgspec.json.decode(object_of(form, "kwargs"), type=dict[str, Raw])
             if wrong := [name for name, value in kwargs.items() if not bytes(value).startswith(b"{")]:
                 raise CallError(f"kwargs: the value of {wrong[0]!r:.100} must be a JSON object")
-            return Change(action=action, kwargs=kwargs)
+            return JobChange(action=action, kwargs=kwargs)
         case Action.SKIP:
-            return Change(action=action, cascade=flag_of(form, "cascade"), result=Raw(object_of(form, "result")))
+            return JobChange(action=action, cascade=flag_of(form, "cascade"), result=Raw(object_of(form, "result")))
         case Action.CANCEL:
-            return Change(action=action, terminate=flag_of(form, "terminate"))
+            return JobChange(action=action, terminate=flag_of(form, "terminate"))
         case Action.ADOPT:
             name, version = rules_to_adopt(form)
-            return Change(action=action, rules=name, version=version)
+            return JobChange(action=action, rules=name, version=version)
         case Action.DELETE | Action.REDRIVE | Action.DISCARD:
-            return Change(action=action)
+            return JobChange(action=action)
 
 
 def rules_to_adopt(given: ParameterValues) -> tuple[str, int]:
@@ -112,7 +112,7 @@ def counted_of(form: ParameterValues) -> int:
     return number_of(form, "counted", MAX_ITEMS, MAX_ITEMS) or MAX_ITEMS
 
 
-def options_of(change: Change) -> list[tuple[str, Any]]:
+def options_of(change: JobChange) -> list[tuple[str, Any]]:
     """Return the options of a change that are not the default, for people."""
     options: list[tuple[str, Any]] = []
     if change.kwargs is not None:

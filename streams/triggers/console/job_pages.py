@@ -32,7 +32,7 @@ from triggers.errors import CallError
 from triggers.jobs.job import Job
 from triggers.jobs.job_log import JobLog
 from triggers.jobs.planner import Selection, new_job_id
-from triggers.jobs.records import DEFAULT_RATE, LETTERS, MAX_ITEMS, Action, Change, ItemState
+from triggers.jobs.records import DEFAULT_RATE, LETTERS, MAX_ITEMS, Action, ItemState, JobChange
 from triggers.jobs.views import PARTICIPLES, SAMPLE, count_items, summarize, view_job
 
 _JOBS: Final = 100
@@ -132,14 +132,14 @@ class JobActions:
         _require(visit, job.head.change.action)
         return job
 
-    def _select(self, change: Change, target: Target, max_items: int) -> Selection:
+    def _select(self, change: JobChange, target: Target, max_items: int) -> Selection:
         """Return what a job would change. Blocks."""
         planner = self._services.jobs.planner
         if isinstance(target.query, LetterQuery):
             return planner.select_letters(change, target.query, max_items)
         return planner.select(change, target.query, max_items)
 
-    def _create(self, change: Change, target: Target, form: ParameterValues, actor: str) -> Job:
+    def _create(self, change: JobChange, target: Target, form: ParameterValues, actor: str) -> Job:
         """Record a job and begin to run it. A form that is sent again finds the job of the first time. Blocks."""
         jobs, job_id = self._services.jobs, job_id_of(form)
         jobs.check_free()
@@ -171,9 +171,9 @@ def _allowed_target(visit: Visit) -> Target:
     return target
 
 
-def _plain_change(visit: Visit, target: Target) -> Change:
+def _plain_change(visit: Visit, target: Target) -> JobChange:
     """Return the action with those options that decide what it selects."""
-    return change_of(target.action, visit.query) if target.action is Action.ADOPT else Change(action=target.action)
+    return change_of(target.action, visit.query) if target.action is Action.ADOPT else JobChange(action=target.action)
 
 
 def _require(visit: Visit, action: Action) -> None:

@@ -19,7 +19,7 @@ from triggers.analysis.graph.session_rules import picture_of_session_rules
 from triggers.analysis.stats.statistics import Statistics, compute_statistics
 from triggers.analysis.time_travel import NOW, Moment, view_at
 from triggers.analysis.verify.capsules import capture
-from triggers.analysis.view_changes import Change, changes_between
+from triggers.analysis.view_changes import ChangedValue, changes_between
 from triggers.console.recent_logs import RecentLogs
 from triggers.console.sources import Source
 from triggers.core.config import compile_plan, validate_configuration
@@ -67,7 +67,7 @@ class Questions:
         """Explain the session, or one of its tasks, at the moment."""
         return explain(uid, self._logs.events(uid, moment), task)
 
-    def changes(self, uid: str, before: Moment, after: Moment) -> list[Change]:
+    def changes(self, uid: str, before: Moment, after: Moment) -> list[ChangedValue]:
         """Return the changes of the session between two moments."""
         return changes_between(self.view(uid, before), self.view(uid, after))
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from triggers.analysis.explain.explanation_text import event_sentences
 from triggers.analysis.explain.proofs import explain
 from triggers.analysis.time_travel import view_at
-from triggers.analysis.view_changes import Change, changes_between
+from triggers.analysis.view_changes import ChangedValue, changes_between
 from triggers.client.repair_checks import require_repairable, require_unfinished
 from triggers.client.session_repairs import InstanceRepair, check_of, find_instance
 from triggers.codec.json_payloads import check_payload
@@ -51,7 +51,7 @@ class Preview(NamedTuple):
     """What an event would do."""
 
     sentences: list[str]
-    changes: list[Change]
+    changes: list[ChangedValue]
 
 
 def repairs_of(instance: InstanceView, edition: int) -> list[Repair]:

@@ -35,7 +35,7 @@ from triggers.console.visit import Visit
 from triggers.jobs.job_log import JobLog
 from triggers.overview.installation import InstallationReader
 from triggers.settings import Settings
-from triggers.telemetry.catalogue import Process
+from triggers.telemetry.catalogue import MeasuredProcess
 from triggers.telemetry.exposition import new_registry, serve_metrics
 from triggers.telemetry.http_metrics import HttpMetrics
 
@@ -124,7 +124,7 @@ def _served_metrics(settings: Settings) -> Iterator[HttpMetrics | None]:
     if not settings.metrics_port:
         yield None
         return
-    registry = new_registry(Process.CONSOLE)
+    registry = new_registry(MeasuredProcess.CONSOLE)
     metrics = HttpMetrics(registry)
     close = serve_metrics(settings, registry)
     try:

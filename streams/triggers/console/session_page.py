@@ -14,7 +14,7 @@ from triggers.analysis.explain.explanation_text import Paragraph, event_sentence
 from triggers.analysis.explain.proofs import explain
 from triggers.analysis.time_travel import NOW, Moment, until, view_at
 from triggers.analysis.times import moment as time_text
-from triggers.analysis.view_changes import Change, changes_between
+from triggers.analysis.view_changes import ChangedValue, changes_between
 from triggers.console.attempts import Attempt, ExceptionText, attempts_of
 from triggers.console.repair_forms import ALWAYS_CHANGED, Repair, repairs_of
 from triggers.core.events import Event, RulesPublished
@@ -85,7 +85,7 @@ class SessionPage(NamedTuple):
     instances: list[InstanceRow]
     more_instances: int
     latest: list[tuple[str, str]]
-    changes: list[Change]
+    changes: list[ChangedValue]
     """The changes since the event before the chosen one, or since the requested moment."""
     timeline: list[TimelineRow]
     idle: list[TimelineRow]
@@ -154,12 +154,12 @@ def _is_idle(proof: EventProof) -> bool:
     return bool(proof.fires) and not proof.effects
 
 
-def _last_changes(uid: str, past: list[Event], view: SessionView) -> list[Change]:
+def _last_changes(uid: str, past: list[Event], view: SessionView) -> list[ChangedValue]:
     """Return what the last event changed. The first event changes everything, so none of its changes is listed."""
     return _changes(view_at(uid, past[:-1]), view) if len(past) > 1 else []
 
 
-def _changes(before: SessionView, after: SessionView) -> list[Change]:
+def _changes(before: SessionView, after: SessionView) -> list[ChangedValue]:
     """Return the changes except those that every event makes."""
     return [change for change in changes_between(before, after) if change.path not in ALWAYS_CHANGED]
 

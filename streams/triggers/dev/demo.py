@@ -63,7 +63,7 @@ class Plan:
     """True if one of the workers is killed during the run."""
 
 
-class Lag(Struct, frozen=True):
+class UnfinishedRecords(Struct, frozen=True):
     """The numbers of unfinished records. A partition with too many to count contributes its lag in offsets."""
 
     events: int = 0
@@ -94,10 +94,10 @@ class Progress(Struct):
     """The time from the start of the producers to the first check that found no unfinished record."""
     events: int = 0
     """The number of records on the events topic, results of tasks included."""
-    before: Lag | None = None
-    lag: Lag | None = None
+    before: UnfinishedRecords | None = None
+    lag: UnfinishedRecords | None = None
     """The lag at the last check; None if the brokers did not answer."""
-    largest: Lag = Lag()
+    largest: UnfinishedRecords = UnfinishedRecords()
     killed: int = 0
 
     @property
@@ -150,7 +150,7 @@ class Demo:
             self._check_progress(producers)
             on_progress(self.progress)
             now, lag = time.monotonic(), self.progress.lag
-            quiet = quiet + 1 if self.progress.published is not None and lag == Lag() else 0
+            quiet = quiet + 1 if self.progress.published is not None and lag == UnfinishedRecords() else 0
             if quiet == 1:
                 self.progress.seconds = now - started
             if lag not in {None, known}:
@@ -215,11 +215,11 @@ class Demo:
         if lag is None:
             return
         largest = progress.largest
-        progress.largest = Lag(max(largest.events, lag.events), max(largest.commands, lag.commands))
-        if self.plan.kill and not progress.killed and lag != Lag():
+        progress.largest = UnfinishedRecords(max(largest.events, lag.events), max(largest.commands, lag.commands))
+        if self.plan.kill and not progress.killed and lag != UnfinishedRecords():
             self._kill_a_worker()
 
-    def _measure(self) -> Lag | None:
+    def _measure(self) -> UnfinishedRecords | None:
         """Measure the unfinished events and commands. Return None if the brokers do not answer."""
         try:
             rows = measure_lag(self._settings, _COUNT_UP_TO, finished_beyond)
@@ -230,7 +230,7 @@ class Demo:
         behind = [(row.topic == topic, row.lag if row.records is None else row.records) for row in rows]
         events, commands = (sum(n for is_event, n in behind if is_event is wanted) for wanted in (True, False))
         self.progress.events = sum(row.end for row in rows if row.topic == topic) - self._earlier
-        self.progress.lag = Lag(events, commands)
+        self.progress.lag = UnfinishedRecords(events, commands)
         return self.progress.lag
 
     def _kill_a_worker(self) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from confluent_kafka import KafkaException
 
-from triggers.doctor.findings import Finding, Verdict
+from triggers.doctor.findings import DoctorVerdict, Finding
 from triggers.kafka.connection import unavailable
 from triggers.kafka.denials import find_denied
 from triggers.kafka.error_codes import NOT_PERMITTED
@@ -29,9 +29,9 @@ def check_access(settings: Settings, process: Process) -> Iterator[Finding]:
     principal = f"User:{settings.kafka_username or 'NAME'}"
     fix = f"grant what `triggers topics acls --principal {principal} --process {process}` prints"
     for permission in denied:
-        yield Finding("permissions", Verdict.PROBLEM, f"the {process} lacks {permission}", fix)
+        yield Finding("permissions", DoctorVerdict.PROBLEM, f"the {process} lacks {permission}", fix)
     if not denied:
-        yield Finding("permissions", Verdict.OK, f"{process}: nothing is missing, as far as the brokers report")
+        yield Finding("permissions", DoctorVerdict.OK, f"{process}: nothing is missing, as far as the brokers report")
 
 
 def _denied_transactions(settings: Settings, process: Process) -> Iterator[Permission]:

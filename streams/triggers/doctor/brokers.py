@@ -8,7 +8,7 @@ from typing import Final
 import confluent_kafka
 from confluent_kafka import KafkaException
 
-from triggers.doctor.findings import Finding, Verdict
+from triggers.doctor.findings import DoctorVerdict, Finding
 from triggers.errors import SettingsError
 from triggers.kafka.api_versions import (
     FETCH,
@@ -34,20 +34,20 @@ def check_client(settings: Settings) -> Iterator[Finding]:
     """Checks the installed librdkafka and the properties that operators have set. Connects to nothing."""
     name, number = confluent_kafka.libversion()
     if number < _OLDEST_CLIENT:
-        yield Finding("librdkafka", Verdict.PROBLEM, f"is {name}", "pip install 'confluent-kafka>=2.16'")
+        yield Finding("librdkafka", DoctorVerdict.PROBLEM, f"is {name}", "pip install 'confluent-kafka>=2.16'")
     else:
-        yield Finding("librdkafka", Verdict.OK, f"is {name}")
+        yield Finding("librdkafka", DoctorVerdict.OK, f"is {name}")
     try:
         check_properties(settings)
     except SettingsError as error:
-        yield Finding("settings", Verdict.PROBLEM, str(error))
+        yield Finding("settings", DoctorVerdict.PROBLEM, str(error))
 
 
 def check_connection(settings: Settings) -> Iterator[Finding]:
     """Checks that a broker answers. Raises BrokerUnavailable and AccessDenied, which say why it does not. Blocks."""
     check_reachable(settings)
     protocol = operator_properties(settings, ClientKind.ADMIN).get("security.protocol", "PLAINTEXT")
-    yield Finding("connection", Verdict.OK, f"Kafka answers at {settings.shown_brokers} ({protocol})")
+    yield Finding("connection", DoctorVerdict.OK, f"Kafka answers at {settings.shown_brokers} ({protocol})")
 
 
 def check_brokers(settings: Settings) -> Iterator[Finding]:
@@ -60,22 +60,29 @@ def check_brokers(settings: Settings) -> Iterator[Finding]:
         raise unavailable(settings, error) from error
     if count < settings.replication_factor:
         fix = "add brokers, or set TRIGGERS_REPLICATION_FACTOR"
-        yield Finding("brokers", Verdict.PROBLEM, f"{count}, fewer than {settings.replication_factor} replicas", fix)
+        yield Finding(
+            "brokers", DoctorVerdict.PROBLEM, f"{count}, fewer than {settings.replication_factor} replicas", fix
+        )
     elif count < 3:  # three is what the docs recommend
-        yield Finding("brokers", Verdict.WARNING, f"{count}: too few to survive a lost disk", "use three in production")
+        yield Finding(
+            "brokers", DoctorVerdict.WARNING, f"{count}: too few to survive a lost disk", "use three in production"
+        )
     else:
-        yield Finding("brokers", Verdict.OK, f"{count}")
+        yield Finding("brokers", DoctorVerdict.OK, f"{count}")
 
 
 def _version(settings: Settings) -> Finding:
     versions = fetch_api_versions(settings)
     if versions is None:
-        return Finding("broker version", Verdict.UNKNOWN, "the broker did not say which versions it supports")
+        return Finding("broker version", DoctorVerdict.UNKNOWN, "the broker did not say which versions it supports")
     if versions[TXN_OFFSET_COMMIT].newest < _FENCING_BY_GROUP:
         return Finding(
-            "broker version", Verdict.PROBLEM, "is older than 2.5: it does not fence workers", "upgrade the brokers"
+            "broker version",
+            DoctorVerdict.PROBLEM,
+            "is older than 2.5: it does not fence workers",
+            "upgrade the brokers",
         )
     if versions[FETCH].oldest < _OF_KAFKA_4:
         detail = "is between 2.5 and 3.9; our tests run with 4.1"
-        return Finding("broker version", Verdict.WARNING, detail, "upgrade the brokers to 4.0 or later")
-    return Finding("broker version", Verdict.OK, "is 4.0 or later")
+        return Finding("broker version", DoctorVerdict.WARNING, detail, "upgrade the brokers to 4.0 or later")
+    return Finding("broker version", DoctorVerdict.OK, "is 4.0 or later")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from triggers.doctor.access import check_access
 from triggers.doctor.brokers import check_brokers, check_client, check_connection
-from triggers.doctor.findings import Finding, Verdict
+from triggers.doctor.findings import DoctorVerdict, Finding
 from triggers.doctor.machine import check_folder
 from triggers.doctor.processes import check_agents, check_clocks, check_executors, check_rules
 from triggers.doctor.topics import check_timestamps, check_topic_configurations
@@ -28,7 +28,7 @@ def examine(settings: Settings, process: Process | None, retention_days: int) ->
         yield from check_folder(settings)
     connected = [*_run("connection", lambda: check_connection(settings))]
     yield from connected
-    if any(each.verdict is Verdict.PROBLEM for each in connected):
+    if any(each.verdict is DoctorVerdict.PROBLEM for each in connected):
         return
     checks: dict[str, Check] = {
         "brokers": lambda: check_brokers(settings),
@@ -49,7 +49,7 @@ def _run(name: str, check: Check) -> list[Finding]:
     try:
         return list(check())
     except AccessDenied as error:
-        verdict = Verdict.PROBLEM if name == "connection" else Verdict.UNKNOWN
+        verdict = DoctorVerdict.PROBLEM if name == "connection" else DoctorVerdict.UNKNOWN
         return [Finding(name, verdict, str(error), "" if name == "connection" else "run it as the operator")]
     except TriggersError as error:
-        return [Finding(name, Verdict.PROBLEM, str(error))]
+        return [Finding(name, DoctorVerdict.PROBLEM, str(error))]

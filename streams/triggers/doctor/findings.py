@@ -1,14 +1,18 @@
-"""What a check has found."""
+"""The findings of the checks, and the limit that two of them share."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct
 
+MAX_CLOCK_DIFFERENCE_S: Final = 5.0
+"""Difference that the clocks of machines with a time service never reach. HTTP dates are in whole seconds."""
 
-class Verdict(StrEnum):
-    """What a finding means."""
+
+class DoctorVerdict(StrEnum):
+    """The judgement of a finding."""
 
     OK = "ok"
     WARNING = "warning"
@@ -23,7 +27,7 @@ class Finding(Struct, frozen=True):
     """The outcome of a check."""
 
     check: str
-    verdict: Verdict
+    verdict: DoctorVerdict
     detail: str
     fix: str = ""
-    """What to do. Empty if nothing is to be done."""
+    """The remedy, or no text if nothing has to be done."""

@@ -12,7 +12,7 @@ from confluent_kafka import KafkaException
 
 from triggers.client.owners import Owners
 from triggers.client.published_rules import StreamRules
-from triggers.doctor.findings import Finding, Verdict
+from triggers.doctor.findings import MAX_CLOCK_DIFFERENCE_S, DoctorVerdict, Finding
 from triggers.errors import OwnerUnavailable
 from triggers.kafka.connection import admin_client, unavailable
 from triggers.kafka.topics import existing_queues
@@ -21,18 +21,16 @@ from triggers.topology import Queue, Topology, queue_title
 
 _TIMEOUT_S: Final = 10.0
 _ANSWER_S: Final = 3.0
-_SKEW_S: Final = 5.0
-"""Difference that clocks with a time service never reach. HTTP dates are in whole seconds."""
 
 
 def check_rules(settings: Settings) -> Iterator[Finding]:
     """Checks whether rules are published. Applications may also give each session its own. Blocks."""
     published = sorted({event.name for event in StreamRules(settings).publications()})
     if published:
-        yield Finding("rules", Verdict.OK, f"published: {', '.join(published)}")
+        yield Finding("rules", DoctorVerdict.OK, f"published: {', '.join(published)}")
     else:
         fix = "triggers rules publish NAME FILE, unless applications configure each session"
-        yield Finding("rules", Verdict.WARNING, "no rules are published", fix)
+        yield Finding("rules", DoctorVerdict.WARNING, "no rules are published", fix)
 
 
 def check_agents(settings: Settings) -> Iterator[Finding]:
@@ -40,9 +38,9 @@ def check_agents(settings: Settings) -> Iterator[Finding]:
     try:
         urls = Owners(settings).urls_of_workers()
     except OwnerUnavailable as error:
-        yield Finding("agents", Verdict.PROBLEM, str(error).partition(":")[0], "start workers: triggers worker")
+        yield Finding("agents", DoctorVerdict.PROBLEM, str(error).partition(":")[0], "start workers: triggers worker")
         return
-    yield Finding("agents", Verdict.OK, f"every partition has a worker; {len(urls)} of them: {', '.join(urls)}")
+    yield Finding("agents", DoctorVerdict.OK, f"every partition has a worker; {len(urls)} of them: {', '.join(urls)}")
 
 
 def check_clocks(settings: Settings) -> Iterator[Finding]:
@@ -55,12 +53,12 @@ def check_clocks(settings: Settings) -> Iterator[Finding]:
         skew_s = _skew_s(url)
         if skew_s is None:
             fix = "set TRIGGERS_ADVERTISED_URL of the worker to an address that other machines reach"
-            yield Finding("clocks", Verdict.UNKNOWN, f"{url} does not answer", fix)
-        elif abs(skew_s) > _SKEW_S:
+            yield Finding("clocks", DoctorVerdict.UNKNOWN, f"{url} does not answer", fix)
+        elif abs(skew_s) > MAX_CLOCK_DIFFERENCE_S:
             fix = "set the clocks of all machines by a time service"
-            yield Finding("clocks", Verdict.PROBLEM, f"{url} differs by {skew_s:.0f} s from this machine", fix)
+            yield Finding("clocks", DoctorVerdict.PROBLEM, f"{url} differs by {skew_s:.0f} s from this machine", fix)
         else:
-            yield Finding("clocks", Verdict.OK, f"{url} agrees with this machine")
+            yield Finding("clocks", DoctorVerdict.OK, f"{url} agrees with this machine")
 
 
 def _skew_s(url: str) -> float | None:
@@ -87,7 +85,7 @@ def check_executors(settings: Settings) -> Iterator[Finding]:
     for queue, count in members.items():
         title = queue_title(queue)
         if count:
-            yield Finding("executors", Verdict.OK, f"queue {title}: processes that take its commands: {count}")
+            yield Finding("executors", DoctorVerdict.OK, f"queue {title}: processes that take its commands: {count}")
         else:
             fix = f"start `celery -A app worker` with TRIGGERS_QUEUES={title}, or `triggers dispatcher`"
-            yield Finding("executors", Verdict.PROBLEM, f"queue {title}: no process takes its commands", fix)
+            yield Finding("executors", DoctorVerdict.PROBLEM, f"queue {title}: no process takes its commands", fix)

@@ -9,7 +9,7 @@ from typing import Final
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
-from triggers.doctor.findings import Finding, Verdict
+from triggers.doctor.findings import MAX_CLOCK_DIFFERENCE_S, DoctorVerdict, Finding
 from triggers.kafka.connection import admin_client, unavailable
 from triggers.kafka.topic_configs import read_topic_configs
 from triggers.kafka.topics import check_topics, existing_partitions
@@ -18,8 +18,6 @@ from triggers.topology import Topology
 
 _TIMEOUT_S: Final = 10.0
 _TYPE: Final = "message.timestamp.type"
-_AHEAD_S: Final = 5.0
-"""Difference that the clocks of machines with a time service never reach."""
 
 
 def check_topic_configurations(settings: Settings, retention_days: int) -> Iterator[Finding]:
@@ -30,9 +28,9 @@ def check_topic_configurations(settings: Settings, retention_days: int) -> Itera
     """
     problems = check_topics(settings, retention_days)
     for each in problems:
-        yield Finding("topics", Verdict.PROBLEM, f"{each.topic} {each.problem}", each.fix)
+        yield Finding("topics", DoctorVerdict.PROBLEM, f"{each.topic} {each.problem}", each.fix)
     if not problems:
-        yield Finding("topics", Verdict.OK, f"those of the namespace {settings.namespace} are as planned")
+        yield Finding("topics", DoctorVerdict.OK, f"those of the namespace {settings.namespace} are as planned")
 
 
 def check_timestamps(settings: Settings) -> Iterator[Finding]:
@@ -50,8 +48,8 @@ def check_timestamps(settings: Settings) -> Iterator[Finding]:
     except KafkaException as error:
         raise unavailable(settings, error) from error
     who = "the brokers" if kind == "LogAppendTime" else "producers"
-    if ahead_s > _AHEAD_S:
+    if ahead_s > MAX_CLOCK_DIFFERENCE_S:
         fix = "set the clocks of producers and brokers by a time service; `triggers export` shows the event"
-        yield Finding("timestamps", Verdict.WARNING, f"an event of {who} is {ahead_s:.0f} s in the future", fix)
+        yield Finding("timestamps", DoctorVerdict.WARNING, f"an event of {who} is {ahead_s:.0f} s in the future", fix)
     else:
-        yield Finding("timestamps", Verdict.OK, f"{kind}: {who} stamp events, none in the future")
+        yield Finding("timestamps", DoctorVerdict.OK, f"{kind}: {who} stamp events, none in the future")

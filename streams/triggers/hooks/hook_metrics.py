@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from triggers.telemetry import service_families as families
-from triggers.telemetry.catalogue import Process
+from triggers.telemetry.catalogue import MeasuredProcess
 from triggers.telemetry.exposition import new_registry
 
 
@@ -11,6 +11,6 @@ class HookMetrics:
     """Counts and times the calls of hooks."""
 
     def __init__(self) -> None:
-        self.registry = new_registry(Process.HOOKS)
+        self.registry = new_registry(MeasuredProcess.HOOKS)
         self.decisions = families.HOOK_DECISIONS.create(self.registry)
         self.seconds = families.HOOK_SECONDS.create(self.registry)

@@ -16,7 +16,7 @@ from triggers.core.events import (
 from triggers.core.statuses import CANCELLED, Status
 from triggers.core.view import InstanceView, SessionView
 from triggers.jobs.job import Job
-from triggers.jobs.records import WHOLE_SESSIONS, Action, Change, ItemResult, ItemState, JobItem
+from triggers.jobs.records import WHOLE_SESSIONS, Action, ItemResult, ItemState, JobChange, JobItem
 from triggers.jobs.selection import obstacle_of_instance
 
 _GONE = "the session is gone"
@@ -50,7 +50,7 @@ def event_of(job: Job, item: JobItem) -> JobEvent:
             assert_never(change.action)
 
 
-def obstacle_to(change: Change, item: JobItem, session: SessionView | None) -> str:
+def obstacle_to(change: JobChange, item: JobItem, session: SessionView | None) -> str:
     """Returns why an item no longer needs an event, or empty text."""
     if session is None or session.created != item.created:
         return _GONE
@@ -62,7 +62,7 @@ def obstacle_to(change: Change, item: JobItem, session: SessionView | None) -> s
     return obstacle_of_instance(instance, change.action, session.edition)
 
 
-def result_of(change: Change, number: int, item: JobItem, session: SessionView | None) -> ItemResult:
+def result_of(change: JobChange, number: int, item: JobItem, session: SessionView | None) -> ItemResult:
     """Returns the result of an item, according to its session after the event."""
     obstacle, action = obstacle_to(change, item, session), change.action
     if action is Action.DELETE:
@@ -83,14 +83,14 @@ def result_of(change: Change, number: int, item: JobItem, session: SessionView |
     )
 
 
-def _result_of_adoption(change: Change, number: int, obstacle: str, session: SessionView | None) -> ItemResult:
+def _result_of_adoption(change: JobChange, number: int, obstacle: str, session: SessionView | None) -> ItemResult:
     if session is not None and _has_rules(session, change):
         return ItemResult(item=number, state=ItemState.APPLIED, detail=f"version {change.version}")
     why = obstacle or "the session does not accept this version; its dead letter says why"
     return ItemResult(item=number, state=ItemState.REFUSED, detail=why)
 
 
-def _has_rules(session: SessionView, change: Change) -> bool:
+def _has_rules(session: SessionView, change: JobChange) -> bool:
     rules = session.rules
     return rules is not None and (rules.name, rules.version) == (change.rules, change.version)
 

@@ -27,7 +27,7 @@ from triggers.jobs.records import (
     LETTERS,
     MAX_ITEMS,
     Action,
-    Change,
+    JobChange,
     JobCreated,
     JobItem,
     JobItems,
@@ -65,7 +65,7 @@ class ItemGroup(Struct, frozen=True, kw_only=True):
 class Selection(Struct, frozen=True, kw_only=True):
     """What a job would change."""
 
-    change: Change
+    change: JobChange
     where: SessionQuery | LetterQuery
     """The filter, with the status that the action implies."""
     items: list[JobItem]
@@ -93,7 +93,7 @@ class JobPlanner:
         self._search = search
         self._reader = reader
 
-    def select(self, change: Change, query: SessionQuery, max_items: int = MAX_ITEMS) -> Selection:
+    def select(self, change: JobChange, query: SessionQuery, max_items: int = MAX_ITEMS) -> Selection:
         """Returns what a job would change in sessions now. All partitions must answer.
 
         Raises CallError for a filter that is empty or does not fit the action, and TooManyItems.
@@ -105,7 +105,7 @@ class JobPlanner:
             change = msgspec.structs.replace(change, version=version)
         return Selection(change=change, where=where, items=_at_most(max_items, self._items(change, where)))
 
-    def select_letters(self, change: Change, query: LetterQuery, max_items: int = MAX_ITEMS) -> Selection:
+    def select_letters(self, change: JobChange, query: LetterQuery, max_items: int = MAX_ITEMS) -> Selection:
         """Returns which open dead letters a job would change now. Reads all of them. Raises as `select` does."""
         where, letters = letter_filter_for(query), DeadLetters(self._settings).read_all()
         items = ([item_of_letter(each)] for each in letters if each.mark is None and where.admits(each.letter))
@@ -151,14 +151,14 @@ class JobPlanner:
         for item in () if created.change.action in LETTERS else items[:1]:
             check_event(event_of(Job(created, 0), item), self._settings.max_payload_bytes)
 
-    def _items(self, change: Change, query: SessionQuery) -> Iterator[list[JobItem]]:
+    def _items(self, change: JobChange, query: SessionQuery) -> Iterator[list[JobItem]]:
         """Yields the items of one page of sessions after the other."""
         with ThreadPoolExecutor(_THREADS, "job-plan") as threads:
             for page in self._search.pages(query):
                 found = threads.map(lambda session: self._items_of(session, change, query), page.sessions)
                 yield [item for items in found for item in items]
 
-    def _items_of(self, session: FoundSession, change: Change, query: SessionQuery) -> list[JobItem]:
+    def _items_of(self, session: FoundSession, change: JobChange, query: SessionQuery) -> list[JobItem]:
         if change.action is Action.DELETE:
             return [item_of_session(session)]
         if change.action is Action.ADOPT:

@@ -53,7 +53,7 @@ class ItemState(StrEnum):
     """Nothing was published, because an operator cancelled the job first."""
 
 
-class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class JobChange(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The action of a job and its options. They are those of the action on a single instance."""
 
     action: Action
@@ -108,7 +108,7 @@ class JobCreated(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_fiel
     """An operator has confirmed a job. Its items follow in the same transaction."""
 
     job: str
-    change: Change
+    change: JobChange
     where: SessionQuery
     """The filter that has selected the items, if they are not dead letters. It is not evaluated again."""
     letters: LetterQuery | None = None

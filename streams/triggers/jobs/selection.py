@@ -13,7 +13,7 @@ from triggers.client.repair_checks import require_repairable, require_unfinished
 from triggers.core.statuses import REPLAYABLE_IN_EDITION_2, RESOLVED, SKIPPABLE, Status
 from triggers.core.view import InstanceView, SessionView
 from triggers.errors import CallError, WrongStatus
-from triggers.jobs.records import Action, Change, JobItem
+from triggers.jobs.records import Action, JobChange, JobItem
 from triggers.queries import FoundSession, SessionQuery
 
 _MAX_REASON: Final = 160
@@ -87,7 +87,7 @@ def item_of_letter(stored: StoredLetter) -> JobItem:
     )
 
 
-def item_of_adoption(session: FoundSession, change: Change) -> JobItem | None:
+def item_of_adoption(session: FoundSession, change: JobChange) -> JobItem | None:
     """Returns a session that adopts rules as an item, or None if it has this version."""
     rules = session.rules
     if rules is None:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from triggers.client.letter_query import LetterQuery
 from triggers.jobs.job import Job
 from triggers.jobs.planner import ItemGroup, Selection
-from triggers.jobs.records import LETTERS, WHOLE_SESSIONS, Action, Change, ItemState, JobItem
+from triggers.jobs.records import LETTERS, WHOLE_SESSIONS, Action, ItemState, JobChange, JobItem
 from triggers.queries import SessionQuery
 
 SAMPLE = 10
@@ -39,7 +39,7 @@ def count_items(action: Action, number: int) -> str:
 class JobPreview(Struct, frozen=True, kw_only=True):
     """What a job would change, if it were created now."""
 
-    change: Change
+    change: JobChange
     where: SessionQuery
     """The filter, with the status that the action implies."""
     letters: LetterQuery | None = None
@@ -56,7 +56,7 @@ class JobSummary(Struct, frozen=True, kw_only=True):
     """A job and how far it has come. Times are milliseconds since 1970-01-01 UTC."""
 
     id: str
-    change: Change
+    change: JobChange
     where: SessionQuery
     """The filter that has selected the items. It is not evaluated again."""
     letters: LetterQuery | None = None

@@ -29,7 +29,7 @@ MAX_COUNTED = 1_000
 _WORKERS_TIMEOUT_S: Final = 2.0
 
 
-class Lag(Struct, frozen=True):
+class InstallationLag(Struct, frozen=True):
     """The lag of the workers and the executors."""
 
     totals: list[LagTotal]
@@ -62,7 +62,7 @@ class InstallationReader(Protocol):
     def group_failures(self) -> FailureGroups:
         """Return the instances that are failed now by task, exception and message."""
 
-    def measure_lag(self) -> Lag:
+    def measure_lag(self) -> InstallationLag:
         """Measure the lag, and how fast it has changed since the measurement before."""
 
     def list_workers(self) -> WorkerPartitions:
@@ -105,13 +105,13 @@ class KafkaInstallation:
     def group_failures(self) -> FailureGroups:
         return self._search.group_failures()
 
-    def measure_lag(self) -> Lag:
+    def measure_lag(self) -> InstallationLag:
         with self._measuring:
             started = time.monotonic()
             rows = measure_lag(self._settings, MAX_COUNTED, self._finished)
             totals = total_lag(rows, self._before, started - self._measured_at)
             self._before, self._measured_at = rows, started
-        return Lag(totals, rows)
+        return InstallationLag(totals, rows)
 
     def list_workers(self) -> WorkerPartitions:
         self._owners.forget_owners()

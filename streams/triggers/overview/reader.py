@@ -10,8 +10,8 @@ from typing import Final, NamedTuple, TypeVar
 from triggers.analysis.times import DAY_MS
 from triggers.client.published_rules import newest_versions
 from triggers.core.events import RulesPublished
-from triggers.overview.installation import InstallationReader, Lag, WorkerPartitions
-from triggers.overview.remembered import Answer, RememberedAnswer
+from triggers.overview.installation import InstallationLag, InstallationReader, WorkerPartitions
+from triggers.overview.remembered import Reading, RememberedReading
 from triggers.overview.status_table import StatusTable, status_table
 from triggers.queries import FailureGroups, FoundSession, Page, SessionQuery
 
@@ -40,13 +40,13 @@ class Stuck(NamedTuple):
 class Overview(NamedTuple):
     """All answers."""
 
-    statuses: Answer[StatusTable]
-    failures: Answer[FailureGroups]
-    stuck: Answer[Stuck]
-    lag: Answer[Lag]
-    workers: Answer[WorkerPartitions]
-    letters: Answer[dict[str, int]]
-    rules: Answer[list[RulesPublished]]
+    statuses: Reading[StatusTable]
+    failures: Reading[FailureGroups]
+    stuck: Reading[Stuck]
+    lag: Reading[InstallationLag]
+    workers: Reading[WorkerPartitions]
+    letters: Reading[dict[str, int]]
+    rules: Reading[list[RulesPublished]]
 
 
 class OverviewReader:
@@ -84,8 +84,8 @@ class OverviewReader:
         """End the threads. Questions that have begun are asked to their end."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _remember(self, ask: Callable[[], T], keep_s: float = 0.0) -> RememberedAnswer[T]:
-        return RememberedAnswer(ask, self._threads, max(keep_s, self._keep_s))
+    def _remember(self, ask: Callable[[], T], keep_s: float = 0.0) -> RememberedReading[T]:
+        return RememberedReading(ask, self._threads, max(keep_s, self._keep_s))
 
     def _find_stuck(self) -> Stuck:
         query = SessionQuery(stuck_ms=STUCK_MS)

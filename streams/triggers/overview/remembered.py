@@ -13,7 +13,7 @@ from triggers.errors import TriggersError
 T = TypeVar("T")
 
 
-class Answer(Generic[T]):
+class Reading(Generic[T]):
     """An answer, or why there is none."""
 
     def __init__(self, value: T | None, problem: str = "") -> None:
@@ -22,7 +22,7 @@ class Answer(Generic[T]):
         """Why there is no value, for people; empty if there is one."""
 
 
-class RememberedAnswer(Generic[T]):
+class RememberedReading(Generic[T]):
     """Remembers an answer for a while, so that a page that many people reload asks Kafka and the workers only once."""
 
     def __init__(self, ask: Callable[[], T], threads: Executor, keep_s: float) -> None:
@@ -32,16 +32,16 @@ class RememberedAnswer(Generic[T]):
         self._asked: asyncio.Future[T] | None = None
         self._answered_at = 0.0
 
-    async def read(self, patience_s: float) -> Answer[T]:
+    async def read(self, patience_s: float) -> Reading[T]:
         """Return the answer, or the problem if there is none after `patience_s`. The question stays asked then."""
         asked = self._current_question()
         done, _ = await asyncio.wait([asked], timeout=patience_s)
         if not done:
-            return Answer(None, f"there is no answer after {patience_s:.0f} s; try again")
+            return Reading(None, f"there is no answer after {patience_s:.0f} s; try again")
         try:
-            return Answer(asked.result())
+            return Reading(asked.result())
         except TriggersError as error:
-            return Answer(None, str(error))
+            return Reading(None, str(error))
 
     def _current_question(self) -> asyncio.Future[T]:
         asked = self._asked

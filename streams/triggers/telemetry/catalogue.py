@@ -17,7 +17,7 @@ from triggers.telemetry.service_families import (
 )
 
 
-class Process(StrEnum):
+class MeasuredProcess(StrEnum):
     """A kind of process that exposes metrics. Its value is the label `process` of `triggers_build_info`."""
 
     AGENT = "agent"
@@ -50,13 +50,13 @@ LIBRARY_FAMILIES: Final = (
 """Families of prometheus_client's `ProcessCollector`, which it creates on Linux only."""
 EVERYWHERE: Final[tuple[Family, ...]] = (BUILD_INFO, *LIBRARY_FAMILIES)
 
-CATALOGUE: Final[Mapping[Process, tuple[Family, ...]]] = {
-    Process.AGENT: AGENT_FAMILIES,
-    Process.CELERY_WORKER: CELERY_FAMILIES,
-    Process.DISPATCHER: DISPATCHER_FAMILIES,
-    Process.HOOKS: HOOKS_FAMILIES,
-    Process.API: API_FAMILIES,
-    Process.CONSOLE: CONSOLE_FAMILIES,
+CATALOGUE: Final[Mapping[MeasuredProcess, tuple[Family, ...]]] = {
+    MeasuredProcess.AGENT: AGENT_FAMILIES,
+    MeasuredProcess.CELERY_WORKER: CELERY_FAMILIES,
+    MeasuredProcess.DISPATCHER: DISPATCHER_FAMILIES,
+    MeasuredProcess.HOOKS: HOOKS_FAMILIES,
+    MeasuredProcess.API: API_FAMILIES,
+    MeasuredProcess.CONSOLE: CONSOLE_FAMILIES,
 }
 """The families of each process, without those that every process has."""
 

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from triggers.errors import SettingsError
 from triggers.settings import Settings
-from triggers.telemetry.catalogue import BUILD_INFO, Process
+from triggers.telemetry.catalogue import BUILD_INFO, MeasuredProcess
 
 _PACKAGE = "kafka-triggers"
 
@@ -31,7 +31,7 @@ class Registry(CollectorRegistry):
             yield metric
 
 
-def new_registry(process: Process) -> Registry:
+def new_registry(process: MeasuredProcess) -> Registry:
     """Returns a registry with the metrics that every process has."""
     registry = Registry()
     ProcessCollector(registry=registry)

@@ -6,7 +6,7 @@ from prometheus_client import generate_latest
 
 from triggers.telemetry import agent_families as families
 from triggers.telemetry.bounded_counter import FailureCounter
-from triggers.telemetry.catalogue import Process
+from triggers.telemetry.catalogue import MeasuredProcess
 from triggers.telemetry.exposition import new_registry
 
 
@@ -14,7 +14,7 @@ class Metrics:
     """The agent's metrics. What is read when Prometheus asks is in `worker.state_metrics`."""
 
     def __init__(self) -> None:
-        self.registry = new_registry(Process.AGENT)
+        self.registry = new_registry(MeasuredProcess.AGENT)
         self._add_decisions()
         self._add_transactions()
         self._add_reading()

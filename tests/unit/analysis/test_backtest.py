@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from triggers.analysis.backtest.assumptions import Assumptions, NewRules
-from triggers.analysis.backtest.difference import Change, SessionDifference, compare
+from triggers.analysis.backtest.difference import RunChange, SessionDifference, compare
 from triggers.cli import main
 from triggers.codec.event_lines import encode_line
 from triggers.core.events import (
@@ -54,7 +54,7 @@ def _compare(new: Rules, log: Sequence[Event], added: bool = False, **assumption
     return compare("s", log, rules, Assumptions(**assumptions), Plans())
 
 
-def _changes(found: SessionDifference) -> list[tuple[Change, str, bool]]:
+def _changes(found: SessionDifference) -> list[tuple[RunChange, str, bool]]:
     return [(change.change, change.task, change.judged) for change in found.changes]
 
 
@@ -64,14 +64,14 @@ ONE = _log(OLD, _fire(1, "x"), _finish(2, "t_a#0"), _fire(3, "y"))
 @pytest.mark.parametrize(
     ("new", "change", "task"),
     [
-        (OLD | {"t_c": _task("x")}, Change.ADDED, "t_c"),
-        ({"t_a": _task("x")}, Change.REMOVED, "t_b"),
-        (OLD | {"t_b": _task("t_a", withParams={"more": {"n": 1}})}, Change.KWARGS, "t_b"),
-        (OLD | {"t_b": _task("t_a", run="app.other")}, Change.TARGET, "t_b"),
-        (OLD | {"t_b": _task("t_a", using="threading")}, Change.TARGET, "t_b"),
+        (OLD | {"t_c": _task("x")}, RunChange.ADDED, "t_c"),
+        ({"t_a": _task("x")}, RunChange.REMOVED, "t_b"),
+        (OLD | {"t_b": _task("t_a", withParams={"more": {"n": 1}})}, RunChange.KWARGS, "t_b"),
+        (OLD | {"t_b": _task("t_a", run="app.other")}, RunChange.TARGET, "t_b"),
+        (OLD | {"t_b": _task("t_a", using="threading")}, RunChange.TARGET, "t_b"),
     ],
 )
-def test_each_kind_of_change_is_reported(new: Rules, change: Change, task: str) -> None:
+def test_each_kind_of_change_is_reported(new: Rules, change: RunChange, task: str) -> None:
     assert _changes(_compare(new, ONE)) == [(change, task, True)]
 
 
@@ -85,10 +85,10 @@ def test_the_result_of_a_run_at_another_time_comes_after_the_same_delay() -> Non
 
     assert found.changes == []
     assert sorted((c.change, c.task, c.new.time if c.new else 0) for c in later.changes) == [
-        (Change.KWARGS, "t_a", 5000),
-        (Change.TIMING, "t_a", 5000),
-        (Change.TIMING, "t_b", 5000),
-        (Change.TIMING, "t_c", 12000),
+        (RunChange.KWARGS, "t_a", 5000),
+        (RunChange.TIMING, "t_a", 5000),
+        (RunChange.TIMING, "t_b", 5000),
+        (RunChange.TIMING, "t_c", 12000),
     ]
     assert later.results == {"stub": 1, "recorded, at another time": 2}
 
@@ -98,7 +98,7 @@ def test_the_order_of_the_rules_decides_the_order_of_runs() -> None:
 
     found = _compare({"t_b": _task("x"), "t_a": _task("x")}, log)
 
-    assert _changes(found) == [(Change.ORDER, "t_b", True)]
+    assert _changes(found) == [(RunChange.ORDER, "t_b", True)]
 
 
 CHAIN = OLD | {"t_a": _task("x", run="app.other")}
@@ -107,7 +107,7 @@ CHAIN = OLD | {"t_a": _task("x", run="app.other")}
 def test_a_task_that_depends_on_an_unknown_result_is_not_judged() -> None:
     found = _compare(CHAIN, ONE)
 
-    assert _changes(found) == [(Change.TARGET, "t_a", True), (Change.REMOVED, "t_b", False)]
+    assert _changes(found) == [(RunChange.TARGET, "t_a", True), (RunChange.REMOVED, "t_b", False)]
     assert (found.unjudged, found.results) == (["t_b"], {"unknown": 1})
 
 
@@ -115,9 +115,9 @@ def test_a_declared_result_replaces_an_unknown_one() -> None:
     found = _compare(CHAIN, ONE, stubs={"t_a": b'{"n": 1}'})
 
     assert [(change.change, change.task) for change in found.changes] == [
-        (Change.TARGET, "t_a"),
-        (Change.KWARGS, "t_b"),
-        (Change.TIMING, "t_b"),
+        (RunChange.TARGET, "t_a"),
+        (RunChange.KWARGS, "t_b"),
+        (RunChange.TIMING, "t_b"),
     ]
     assert (found.unjudged, found.results) == ([], {"stub": 1, "unknown": 1})
 
@@ -134,7 +134,7 @@ def test_another_runs_result_is_reused_only_if_that_is_allowed() -> None:
 def test_new_rules_may_be_added_to_the_recorded_ones() -> None:
     found = _compare({"t_c": _task("y")}, ONE, added=True)
 
-    assert _changes(found) == [(Change.ADDED, "t_c", True)]
+    assert _changes(found) == [(RunChange.ADDED, "t_c", True)]
 
 
 def test_a_later_configuration_of_the_session_does_not_count_when_the_rules_are_replaced() -> None:
@@ -144,7 +144,7 @@ def test_a_later_configuration_of_the_session_does_not_count_when_the_rules_are_
         _fire(5, "z"),
     ]
 
-    assert _changes(_compare(OLD, log)) == [(Change.REMOVED, "t_z", True)]
+    assert _changes(_compare(OLD, log)) == [(RunChange.REMOVED, "t_z", True)]
     assert _changes(_compare(OLD, log, added=True)) == []
 
 
@@ -172,7 +172,7 @@ def test_an_attempt_that_is_overdue_under_the_new_rules_is_issued_again() -> Non
 
     found = _compare(OLD | limits, _log(OLD, _fire(1, "x"), _fire(100, "y")))
 
-    assert _changes(found) == [(Change.ADDED, "t_a", True)]
+    assert _changes(found) == [(RunChange.ADDED, "t_a", True)]
 
 
 def test_an_operation_on_a_run_is_applied_to_the_corresponding_run() -> None:
@@ -201,7 +201,7 @@ def test_an_assumed_result_comes_before_an_event_of_the_same_time() -> None:
 
     found = _compare(new, log, stubs={"t_a": b"{}"})
 
-    assert (Change.ADDED, "t_b", True) in _changes(found)
+    assert (RunChange.ADDED, "t_b", True) in _changes(found)
 
 
 # -- the command ------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from tests.unit.analysis.test_backtest import _changes, _compare, _finish, _fire, _log
 
 from triggers.analysis.backtest.change_words import change_words, remark_lines
-from triggers.analysis.backtest.difference import Change, ForwardDifference, OpenTimer
+from triggers.analysis.backtest.difference import ForwardDifference, OpenTimer, RunChange
 from triggers.cli import main
 from triggers.codec.event_lines import encode_line
 from triggers.core.events import Event, TaskFailed, TimerFired
@@ -40,7 +40,7 @@ def test_a_timer_of_the_new_rules_fires_before_the_next_record() -> None:
 
     (found,) = _compare({**PLAIN, **REMIND}, log).changes
 
-    assert (found.change, found.task, found.judged) == (Change.ADDED, "t_remind", True)
+    assert (found.change, found.task, found.judged) == (RunChange.ADDED, "t_remind", True)
     assert found.new is not None
     assert (found.new.time, found.new.event) == (11_000, None)
 
@@ -51,7 +51,7 @@ def test_a_timer_that_is_due_at_the_moment_of_a_record_comes_first(paid: int, ru
 
     found = _compare({**PLAIN, **REMIND}, log)
 
-    assert [task for change, task, _ in _changes(found) if change is Change.ADDED] == runs
+    assert [task for change, task, _ in _changes(found) if change is RunChange.ADDED] == runs
 
 
 def test_timers_of_the_same_moment_fire_in_the_order_of_their_kinds() -> None:
@@ -60,7 +60,7 @@ def test_timers_of_the_same_moment_fire_in_the_order_of_their_kinds() -> None:
 
     found = _compare(rules, _log(PLAIN, _fire(1, "ordered"), _fire(20, "y")))
 
-    assert _changes(found) == [(Change.ADDED, "t_remind", True)]
+    assert _changes(found) == [(RunChange.ADDED, "t_remind", True)]
 
 
 def test_a_recorded_timer_keeps_the_place_of_its_record() -> None:
@@ -69,7 +69,7 @@ def test_a_recorded_timer_keeps_the_place_of_its_record() -> None:
     early = _log(REMIND, _fire(1, "ordered"), _timer(12, "t_remind#0", "delay", 11), _fire(13, "paid"))
 
     assert _compare(REMIND, late).changes == _compare(REMIND, early).changes == []
-    assert _changes(_compare(_changed(unless=[]), late)) == [(Change.ADDED, "t_remind", True)]
+    assert _changes(_compare(_changed(unless=[]), late)) == [(RunChange.ADDED, "t_remind", True)]
 
 
 def test_a_timer_that_the_recorded_rules_unset_fires_when_it_is_due_if_nothing_unsets_it_now() -> None:
@@ -87,7 +87,7 @@ def test_what_a_timer_after_the_last_event_does_is_not_known() -> None:
 
     found = _compare(new, log)
 
-    assert _changes(found) == [(Change.REMOVED, "t_remind", False)]
+    assert _changes(found) == [(RunChange.REMOVED, "t_remind", False)]
     assert found.open == [OpenTimer(instance="t_remind#0", kind="delay", due=3_601_000)]
     assert found.unjudged == ["t_next", "t_remind"]
     assert list(remark_lines(found)) == [
@@ -104,7 +104,7 @@ def test_nobody_knows_whether_a_run_with_an_unknown_result_is_overdue() -> None:
 
     found = _compare(new, _log(PLAIN, _fire(1, "x"), _fire(60, "y")))
 
-    assert (_changes(found), found.results) == ([(Change.ADDED, "t_new", True)], {"unknown": 1})
+    assert (_changes(found), found.results) == ([(RunChange.ADDED, "t_new", True)], {"unknown": 1})
 
 
 def test_a_retry_of_the_new_rules_has_an_unknown_result() -> None:
@@ -119,7 +119,7 @@ def test_a_retry_of_the_new_rules_has_an_unknown_result() -> None:
 
     found = _compare(new, log)
 
-    assert _changes(found) == [(Change.ADDED, "t_ship", True)]
+    assert _changes(found) == [(RunChange.ADDED, "t_ship", True)]
     assert (found.unjudged, found.results) == (["t_sorry"], {"recorded": 1, "unknown": 1})
 
 
@@ -134,7 +134,7 @@ def test_the_result_of_a_run_that_was_cancelled_is_not_known() -> None:
 
     found, back = _compare(new, log), _compare(old, _log(new, _fire(1, "paid"), _fire(2, "withdrawn")))
 
-    assert _changes(found) == [(Change.CANCELLED, "t_ship", True)]
+    assert _changes(found) == [(RunChange.CANCELLED, "t_ship", True)]
     assert change_words(found.changes[0]) == "t_ship#0 is not cancelled any more (result: unknown)"
     assert (found.unjudged, found.results) == (["t_bill"], {"unknown": 1})
     assert [change_words(change) for change in back.changes] == ["t_ship#0 is cancelled at 1970-01-01 00:00:02.000"]
@@ -148,7 +148,7 @@ def test_an_outcome_that_the_rules_react_to_comes_from_a_timer() -> None:
 
     found = _compare(new, _log(PLAIN, _fire(1, "ordered"), _fire(20, "y")))
 
-    assert _changes(found) == [(Change.ADDED, "t_lost", True)]
+    assert _changes(found) == [(RunChange.ADDED, "t_lost", True)]
 
 
 def test_an_expression_that_cannot_be_evaluated_is_named() -> None:
@@ -173,8 +173,8 @@ def test_forwards_are_compared() -> None:
     forwards = _compare(new, log).forwards
     assert all(isinstance(one, ForwardDifference) for one in forwards)
     assert [(one.change, one.session, one.trigger, one.time) for one in forwards] == [
-        (Change.ADDED, "s7", "sold", 1000),
-        (Change.REMOVED, "s7", "paid", 1000),
+        (RunChange.ADDED, "s7", "sold", 1000),
+        (RunChange.REMOVED, "s7", "paid", 1000),
     ]
 
 
@@ -186,7 +186,7 @@ def test_log_times_count_and_not_the_times_that_producers_give() -> None:
 
     found = _compare({**PLAIN, **REMIND}, _log(PLAIN, *moved))
 
-    (added,) = [one.new for one in found.changes if one.change is Change.ADDED]
+    (added,) = [one.new for one in found.changes if one.change is RunChange.ADDED]
     assert added is not None
     assert added.time == 11_000
 
@@ -211,7 +211,7 @@ def test_a_result_that_arrives_after_a_retry_of_the_log_is_in_its_place() -> Non
 
     assert _compare(fewer, log).changes == []
     assert _compare(fewer, log).results == {"recorded": 2}
-    assert _changes(_compare(none, log)) == [(Change.REMOVED, "t_ship", True)]
+    assert _changes(_compare(none, log)) == [(RunChange.REMOVED, "t_ship", True)]
 
 
 def test_the_command_prints_what_is_not_known(tmp_path: Path) -> None:

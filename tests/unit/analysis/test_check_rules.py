@@ -21,7 +21,7 @@ from tests.support.small_rules import (
 )
 from tests.unit.analysis.test_check_rules_of_edition_2 import FINDINGS as FINDINGS_OF_EDITION_2
 
-from triggers.analysis.check.findings import KINDS, Finding, Severity
+from triggers.analysis.check.findings import KINDS, CheckFinding, Severity
 from triggers.analysis.check.rules import check_rules
 from triggers.core.config import DIRECTIVES, validate_configuration
 from triggers.errors import InvalidConfiguration
@@ -228,11 +228,11 @@ def test_severities_are_ordered() -> None:
     assert not Severity.NOTE.at_least(Severity.WARNING)
 
 
-def _found(text: bytes, declared: Collection[str] | None = None) -> list[Finding]:
+def _found(text: bytes, declared: Collection[str] | None = None) -> list[CheckFinding]:
     return check_rules(text, declared).findings
 
 
-def _rules(found: list[Finding]) -> list[str]:
+def _rules(found: list[CheckFinding]) -> list[str]:
     return [one.rule for one in found]
 
 

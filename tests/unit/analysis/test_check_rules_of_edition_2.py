@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from triggers.analysis.check.findings import KINDS, Finding, Severity
+from triggers.analysis.check.findings import KINDS, CheckFinding, Severity
 from triggers.analysis.check.rules import check_rules
 from triggers.core.config import validate_configuration
 
@@ -34,7 +34,7 @@ def encoded(rules: Json) -> bytes:
     return json.dumps({"$edition": 2} | rules).encode()
 
 
-def found(rules: Json) -> list[Finding]:
+def found(rules: Json) -> list[CheckFinding]:
     return check_rules(encoded(rules)).findings
 
 

@@ -10,10 +10,10 @@ from triggers.analysis.event_log import GroupedLog
 from triggers.analysis.explain.explanation import (
     Explanation,
     InstanceProof,
+    LeafReaction,
     LeafVerdict,
     Outlook,
     Reason,
-    Verdict,
 )
 from triggers.analysis.explain.explanation_text import explanation_lines
 from triggers.analysis.explain.proofs import explain
@@ -70,7 +70,7 @@ def test_a_leaf_refuses_an_event_with_the_values_that_its_when_reads() -> None:
 
     (verdict,) = last_verdicts(found)
 
-    assert (verdict.task, verdict.directive, verdict.verdict) == ("t_kyc", "after", Verdict.REFUSED)
+    assert (verdict.task, verdict.directive, verdict.verdict) == ("t_kyc", "after", LeafReaction.REFUSED)
     assert (verdict.when, verdict.values["kwargs"]["age"]) == ("kwargs.age < 3", 5)
     assert [idle.reason for idle in explained(found).events[-1].idle] == [Reason.NOT_ACCEPTED]
     assert "after of t_kyc refuses bill: kwargs.age < 3 is false with kwargs = " in text_of(found)
@@ -82,7 +82,7 @@ def test_an_expression_that_cannot_be_evaluated_is_reported_with_its_reason() ->
 
     (verdict,) = last_verdicts(found)
 
-    assert verdict.verdict is Verdict.FAILED
+    assert verdict.verdict is LeafReaction.FAILED
     assert verdict.why.startswith("kwargs.age < 3: ")
 
 
@@ -180,7 +180,7 @@ def test_a_correlated_event_names_the_instances_that_take_it() -> None:
 
     (verdict,) = last_verdicts(found)
 
-    assert (verdict.verdict, verdict.numbers) == (Verdict.CANDIDATE, [])
+    assert (verdict.verdict, verdict.numbers) == (LeafReaction.CANDIDATE, [])
     found.fire("ordered", id=2)
     (held,) = [held for held in instance(found, "t_match", 1).satisfied if held.trigger == "shipped"]
     assert held.by is not None

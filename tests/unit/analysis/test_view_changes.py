@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from triggers.analysis.view_changes import Change, changes_between
+from triggers.analysis.view_changes import ChangedValue, changes_between
 
 
 @pytest.mark.parametrize(
@@ -24,4 +24,4 @@ from triggers.analysis.view_changes import Change, changes_between
     ],
 )
 def test_each_difference_has_its_path(before: Any, after: Any, changes: list[tuple[str, Any, Any]]) -> None:  # noqa: ANN401
-    assert changes_between(before, after) == [Change(path=p, before=b, after=a) for p, b, a in changes]
+    assert changes_between(before, after) == [ChangedValue(path=p, before=b, after=a) for p, b, a in changes]

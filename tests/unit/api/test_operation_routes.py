@@ -31,7 +31,7 @@ async def otherwise(scope: Scope, receive: Receive, send: Send) -> None:
 
 def operation(method: str, path: str) -> Operation:
     return Operation(
-        method=method, path=path, handler=unused, scope=None, tag="t", summary="s", answers={}, problems=()
+        method=method, path=path, handler=unused, scope=None, tag="t", summary="s", responses={}, problems=()
     )
 
 

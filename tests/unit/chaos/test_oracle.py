@@ -11,7 +11,7 @@ from confluent_kafka import Message
 from tests.chaos.evidence import Part
 from tests.chaos.partition_oracle import judge_part
 from tests.chaos.tally import Tally
-from tests.chaos.verdict import Verdict
+from tests.chaos.verdict import OracleVerdict
 from tests.support.part_in_memory import PartInMemory, event_record, part_in_memory
 
 RULES = {"t_note": {"after": [], "andEvery": "page", "run": "app.note"}}
@@ -32,7 +32,7 @@ def part(
     return replace(made, done=len(EVENTS), views={})
 
 
-def judged(judged_part: Part) -> Verdict:
+def judged(judged_part: Part) -> OracleVerdict:
     """Returns the verdict without missing results, because no executor runs the commands."""
     verdict = judge_part(judged_part).verdict
     del verdict.lost["results"]

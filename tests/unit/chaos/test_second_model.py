@@ -9,7 +9,7 @@ from dataclasses import replace
 from confluent_kafka import Message
 from tests.chaos.orders import order_rules
 from tests.chaos.partition_oracle import judge_part
-from tests.chaos.verdict import Verdict
+from tests.chaos.verdict import OracleVerdict
 from tests.support.part_in_memory import PartInMemory, event_record, part_in_memory
 
 from triggers.codec import encode_event
@@ -57,7 +57,7 @@ def part(log: Sequence[Message] = LOG, applied: Sequence[Message] = LOG) -> Part
     return replace(made, publications=VERSIONS[: sum(message.key() is None for message in log)])
 
 
-def judged(judged_part: PartInMemory) -> Verdict:
+def judged(judged_part: PartInMemory) -> OracleVerdict:
     return judge_part(judged_part).verdict
 
 

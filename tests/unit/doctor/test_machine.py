@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from triggers.doctor import machine
-from triggers.doctor.findings import Verdict
+from triggers.doctor.findings import DoctorVerdict
 from triggers.doctor.machine import check_folder, file_system_of
 from triggers.settings import Settings
 
@@ -51,16 +51,16 @@ def test_a_system_without_a_list_of_mounts_has_an_unknown_file_system(tmp_path: 
 @pytest.mark.parametrize(
     ("kind", "verdict", "told"),
     [
-        ("ext4", Verdict.OK, "is on ext4"),
-        ("", Verdict.OK, "an unknown file system"),
-        ("nfs4", Verdict.PROBLEM, "is on nfs4"),
-        ("fuse.sshfs", Verdict.PROBLEM, "is on fuse.sshfs"),
-        ("tmpfs", Verdict.WARNING, "a reboot restores all rows"),
-        ("overlay", Verdict.WARNING, "the layer of a container"),
+        ("ext4", DoctorVerdict.OK, "is on ext4"),
+        ("", DoctorVerdict.OK, "an unknown file system"),
+        ("nfs4", DoctorVerdict.PROBLEM, "is on nfs4"),
+        ("fuse.sshfs", DoctorVerdict.PROBLEM, "is on fuse.sshfs"),
+        ("tmpfs", DoctorVerdict.WARNING, "a reboot restores all rows"),
+        ("overlay", DoctorVerdict.WARNING, "the layer of a container"),
     ],
 )
 def test_the_file_system_decides_whether_the_folder_is_suitable(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, verdict: Verdict, told: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, verdict: DoctorVerdict, told: str
 ) -> None:
     monkeypatch.setattr(machine, "file_system_of", lambda _: kind)
 
@@ -68,7 +68,7 @@ def test_the_file_system_decides_whether_the_folder_is_suitable(
 
     assert (first.verdict, first.check) == (verdict, "state folder")
     assert told in first.detail
-    assert bool(first.fix) is (verdict is Verdict.PROBLEM or kind == "overlay")
+    assert bool(first.fix) is (verdict is DoctorVerdict.PROBLEM or kind == "overlay")
 
 
 def test_a_folder_below_a_file_cannot_be_written(tmp_path: Path) -> None:
@@ -76,5 +76,5 @@ def test_a_folder_below_a_file_cannot_be_written(tmp_path: Path) -> None:
 
     (finding,) = check_folder(Settings(data_dir=tmp_path / "file" / "data"))
 
-    assert finding.verdict is Verdict.PROBLEM
+    assert finding.verdict is DoctorVerdict.PROBLEM
     assert finding.fix == "set TRIGGERS_DATA_DIR to a folder that the process may write"

@@ -9,10 +9,10 @@ from triggers.errors import CallError
 from triggers.jobs.job import Job
 from triggers.jobs.records import (
     Action,
-    Change,
     ItemResult,
     ItemState,
     JobCancelled,
+    JobChange,
     JobCreated,
     JobItem,
     JobItems,
@@ -27,7 +27,7 @@ from triggers.queries import SessionQuery
 
 CREATED = JobCreated(
     job="j",
-    change=Change(action=Action.REPLAY, kwargs={"paid": Raw(b'{"amount":4}')}),
+    change=JobChange(action=Action.REPLAY, kwargs={"paid": Raw(b'{"amount":4}')}),
     where=SessionQuery(status="failed", task="t_ship"),
     items=3,
     rate=2.0,

@@ -16,7 +16,7 @@ from triggers.hooks.hook_metrics import HookMetrics
 from triggers.settings import Settings
 from triggers.telemetry.agent_families import FAILURES
 from triggers.telemetry.bounded_counter import MAX_FAILURES, OTHER, FailureCounter
-from triggers.telemetry.catalogue import Process, all_families
+from triggers.telemetry.catalogue import MeasuredProcess, all_families
 from triggers.telemetry.exposition import new_registry, serve_metrics
 from triggers.telemetry.families import CounterFamily, HistogramFamily
 from triggers.telemetry.metrics import Metrics
@@ -46,9 +46,9 @@ def test_buckets_grow() -> None:
 
 def test_processes_that_need_no_kafka_to_be_scraped_expose_exactly_their_catalogue() -> None:
     registries = {
-        Process.CELERY_WORKER: RunMetrics(list, int).registry,
-        Process.DISPATCHER: DispatchMetrics(list).registry,
-        Process.HOOKS: HookMetrics().registry,
+        MeasuredProcess.CELERY_WORKER: RunMetrics(list, int).registry,
+        MeasuredProcess.DISPATCHER: DispatchMetrics(list).registry,
+        MeasuredProcess.HOOKS: HookMetrics().registry,
     }
 
     for process, registry in registries.items():
@@ -59,7 +59,7 @@ def test_a_family_that_nobody_documented_is_found() -> None:
     registry = HookMetrics().registry
     Gauge("triggers_secret", "Unknown.", registry=registry)
 
-    assert differences(Process.HOOKS, parse(generate_latest(registry).decode())) == [
+    assert differences(MeasuredProcess.HOOKS, parse(generate_latest(registry).decode())) == [
         "triggers_secret is in no catalogue"
     ]
 
@@ -93,7 +93,7 @@ def test_failures_beyond_the_limit_are_one_series() -> None:
 def test_metrics_are_served_until_they_are_closed() -> None:
     with _free_port() as port:
         settings = Settings(metrics_port=port, metrics_host="127.0.0.1")
-    close = serve_metrics(settings, new_registry(Process.HOOKS))
+    close = serve_metrics(settings, new_registry(MeasuredProcess.HOOKS))
 
     families = scrape(port)
     close()
@@ -108,7 +108,7 @@ def test_a_port_in_use_is_an_error_that_names_the_setting() -> None:
         settings = Settings(metrics_port=port, metrics_host="127.0.0.1")
 
         with pytest.raises(SettingsError, match=f"127.0.0.1:{port}: .*TRIGGERS_METRICS_PORT"):
-            serve_metrics(settings, new_registry(Process.HOOKS))
+            serve_metrics(settings, new_registry(MeasuredProcess.HOOKS))
 
 
 @contextmanager

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import msgspec
 
 from triggers.analysis.backtest.assumptions import ResultSource
-from triggers.analysis.backtest.difference import Change, RunDifference, SessionDifference, ShownRun
+from triggers.analysis.backtest.difference import RunChange, RunDifference, SessionDifference, ShownRun
 from triggers.analysis.times import moment
 from triggers.analysis.view_changes import changes_between
 
 _WIDEST = 400
-_SIGNS = {Change.ADDED: "+", Change.REMOVED: "-"}
+_SIGNS = {RunChange.ADDED: "+", RunChange.REMOVED: "-"}
 
 
 def sign_of(change: RunDifference) -> str:
@@ -30,14 +30,14 @@ def _words(change: RunDifference) -> str:
     if old is None or new is None:
         return _run(new or old)
     match change.change:
-        case Change.KWARGS:
+        case RunChange.KWARGS:
             return f"{new.instance} has different kwargs{_known(new)}"
-        case Change.TARGET:
+        case RunChange.TARGET:
             return f"{new.instance} runs {_target(new)} instead of {_target(old)}"
-        case Change.CANCELLED:
+        case RunChange.CANCELLED:
             at = "not cancelled any more" if new.cancelled is None else f"cancelled at {moment(new.cancelled)}"
             return f"{new.instance} is {at}{_known(new)}"
-        case Change.TIMING:
+        case RunChange.TIMING:
             return f"{new.instance} runs at {moment(new.time)} instead of {moment(old.time)}"
         case _:
             return f"{new.instance} runs before a run that it followed"
@@ -60,7 +60,7 @@ def remark_lines(difference: SessionDifference) -> Iterator[str]:
 
 def change_details(change: RunDifference) -> Iterator[str]:
     """Yields a line for each difference in the kwargs: + for new values, - for removed ones, → for changed ones."""
-    if change.change is Change.KWARGS and change.old is not None and change.new is not None:
+    if change.change is RunChange.KWARGS and change.old is not None and change.new is not None:
         for one in changes_between(change.old.kwargs, change.new.kwargs):
             if one.before is None or one.after is None:
                 yield f"{'+' if one.before is None else '-'} {one.path}: {_short(one.after or one.before)}"

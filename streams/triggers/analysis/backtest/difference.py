@@ -16,7 +16,7 @@ from triggers.core.events import Event
 from triggers.core.state.plans import Plans
 
 
-class Change(StrEnum):
+class RunChange(StrEnum):
     """The way in which a run differs."""
 
     ADDED = "added"
@@ -51,7 +51,7 @@ class ShownRun(Struct, frozen=True, kw_only=True):
 class RunDifference(Struct, frozen=True, kw_only=True):
     """One difference of one run."""
 
-    change: Change
+    change: RunChange
     task: str
     old: ShownRun | None
     new: ShownRun | None
@@ -62,7 +62,7 @@ class RunDifference(Struct, frozen=True, kw_only=True):
 class ForwardDifference(Struct, frozen=True, kw_only=True):
     """A trigger that `$forward` fires in another session under one of the rules only."""
 
-    change: Change
+    change: RunChange
     """`added` or `removed`."""
     session: str
     trigger: str
@@ -145,7 +145,7 @@ def _forwards(old: Sequence[Forwarded], new: Sequence[Forwarded]) -> list[Forwar
             added.append(forward)
         else:
             left.remove(same)
-    marked = [*((Change.ADDED, one) for one in added), *((Change.REMOVED, one) for one in left)]
+    marked = [*((RunChange.ADDED, one) for one in added), *((RunChange.REMOVED, one) for one in left)]
     return [
         ForwardDifference(
             change=change, session=one.session, trigger=one.trigger, kwargs=Raw(one.kwargs), time=one.time
@@ -154,7 +154,7 @@ def _forwards(old: Sequence[Forwarded], new: Sequence[Forwarded]) -> list[Forwar
     ]
 
 
-Difference = tuple[Change, str, Run | None, NewRun | None]
+Difference = tuple[RunChange, str, Run | None, NewRun | None]
 
 
 def _changes(recorded: Recorded, rerun: Rerun) -> Iterator[Difference]:
@@ -165,16 +165,16 @@ def _changes(recorded: Recorded, rerun: Rerun) -> Iterator[Difference]:
     for run in (one for one in new if one.same is None):
         like = _like(run.run, gone)
         if like is None:
-            yield Change.ADDED, run.run.task, None, run
+            yield RunChange.ADDED, run.run.task, None, run
         else:
             gone.remove(like)
             pairs.append((like, run))
     for lost in gone:
-        yield Change.REMOVED, lost.task, lost, None
+        yield RunChange.REMOVED, lost.task, lost, None
     for before, after in pairs:
         yield from _of_pair(before, after)
         if (before.key in recorded.cancelled) != (after.run.key in rerun.cancelled):
-            yield Change.CANCELLED, before.task, before, after
+            yield RunChange.CANCELLED, before.task, before, after
     yield from _reordered(old, new)
 
 
@@ -187,11 +187,11 @@ def _like(run: Run, gone: Sequence[Run]) -> Run | None:
 def _of_pair(old: Run, new: NewRun) -> Iterator[Difference]:
     run = new.run
     if old.kwargs != run.kwargs:
-        yield Change.KWARGS, run.task, old, new
+        yield RunChange.KWARGS, run.task, old, new
     if (old.run, old.using) != (run.run, run.using):
-        yield Change.TARGET, run.task, old, new
+        yield RunChange.TARGET, run.task, old, new
     if old.time != run.time:
-        yield Change.TIMING, run.task, old, new
+        yield RunChange.TIMING, run.task, old, new
 
 
 def _reordered(old: Sequence[Run], new: Sequence[NewRun]) -> Iterator[Difference]:
@@ -199,7 +199,7 @@ def _reordered(old: Sequence[Run], new: Sequence[NewRun]) -> Iterator[Difference
     common = [one for one in new if one.same is not None]
     for first, second in pairwise(common):
         if first.same is not None and second.same is not None and first.same > second.same:
-            yield Change.ORDER, first.run.task, old[first.same], first
+            yield RunChange.ORDER, first.run.task, old[first.same], first
 
 
 def _shown(

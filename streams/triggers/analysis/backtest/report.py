@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from triggers.analysis.backtest.assumptions import Assumptions, NewRules, check_stubs
-from triggers.analysis.backtest.difference import Change, SessionDifference, compare
+from triggers.analysis.backtest.difference import RunChange, SessionDifference, compare
 from triggers.analysis.event_log import GroupedLog
 from triggers.core.config import compile_plan
 from triggers.core.events import Event
@@ -21,7 +21,7 @@ SHOWN: Final = 3
 _DIGEST_BYTES: Final = 8
 
 
-class Scope(Struct, frozen=True, kw_only=True):
+class BacktestScope(Struct, frozen=True, kw_only=True):
     """Selects the sessions of the log that are folded. Times and durations are milliseconds."""
 
     since: int | None = None
@@ -32,11 +32,11 @@ class Scope(Struct, frozen=True, kw_only=True):
     """The maximum number of sessions. Those whose UIDs have the smallest hashes are chosen, the same in every run."""
 
 
-def scope_of(since: int | None, sample: int | None) -> Scope:
+def scope_of(since: int | None, sample: int | None) -> BacktestScope:
     """Returns a scope. A negative `since` is a duration before the log's last event (`times.point_in_time`)."""
     if since is not None and since < 0:
-        return Scope(within=-since, sample=sample)
-    return Scope(since=since, sample=sample)
+        return BacktestScope(within=-since, sample=sample)
+    return BacktestScope(since=since, sample=sample)
 
 
 class ChangeCount(Struct):
@@ -58,15 +58,15 @@ class Report(Struct, kw_only=True):
     """The number of sessions with tasks that are not judged, because they depend on an unknown result, or on a timer
     that is due after the last event.
     """
-    changes: dict[Change, ChangeCount]
+    changes: dict[RunChange, ChangeCount]
     """The changes that are judged."""
-    tasks: dict[str, dict[Change, int]]
+    tasks: dict[str, dict[RunChange, int]]
     """The number of changed runs, by task."""
     results: dict[str, int]
     """The number of new runs by how their result is known."""
     refused: int = 0
     """The number of recorded operations that sessions would have refused under the new rules."""
-    forwards: dict[Change, int] = {}
+    forwards: dict[RunChange, int] = {}
     """The number of triggers that `$forward` fires in other sessions only under the new rules, or no longer."""
     failures: dict[str, int] = {}
     """How often each expression could not be evaluated under the new rules."""
@@ -77,7 +77,7 @@ class Report(Struct, kw_only=True):
 class Backtest:
     """A back-test of one log. Call `gather`, then consume `differences`, then `report`."""
 
-    def __init__(self, rules: NewRules, assumptions: Assumptions, scope: Scope, shown: int = SHOWN) -> None:
+    def __init__(self, rules: NewRules, assumptions: Assumptions, scope: BacktestScope, shown: int = SHOWN) -> None:
         """`shown` is the number of example sessions to keep for each kind of change.
 
         Raises CallError if a stub is for a task that the new rules do not have, unless they are added to recorded ones.
@@ -92,10 +92,10 @@ class Backtest:
         self._plans = Plans()
         self._newest = 0
         self._sample = None if scope.sample is None else _SmallestHashes(scope.sample)
-        self._changes: defaultdict[Change, ChangeCount] = defaultdict(ChangeCount)
-        self._tasks: defaultdict[str, Counter[Change]] = defaultdict(Counter)
+        self._changes: defaultdict[RunChange, ChangeCount] = defaultdict(ChangeCount)
+        self._tasks: defaultdict[str, Counter[RunChange]] = defaultdict(Counter)
         self._results: Counter[str] = Counter()
-        self._forwards: Counter[Change] = Counter()
+        self._forwards: Counter[RunChange] = Counter()
         self._failures: Counter[str] = Counter()
         self._examples: Counter[str] = Counter()
         self._report = Report(changes={}, tasks={}, results={}, samples=[])

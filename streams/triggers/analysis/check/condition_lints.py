@@ -8,7 +8,7 @@ from itertools import permutations
 
 from triggers.analysis.check.cel_syntax import syntax_of
 from triggers.analysis.check.filters import Filter
-from triggers.analysis.check.findings import Finding, finding
+from triggers.analysis.check.findings import CheckFinding, finding
 from triggers.analysis.check.implication import implies
 from triggers.analysis.check.liveness import Supply
 from triggers.analysis.check.locations import Locations
@@ -89,7 +89,7 @@ class ConditionLints:
         self._impossible = impossible
         self._supply = supply
 
-    def find(self, task: Edition2Rule) -> Iterator[Finding]:
+    def find(self, task: Edition2Rule) -> Iterator[CheckFinding]:
         """Yields the findings of a task."""
         for directive, leaf in leaves_of(task):
             yield from self._leaf(task, directive, leaf)
@@ -98,7 +98,7 @@ class ConditionLints:
                 yield from self._branches(task, directive, inner)
         yield from self._aliases(task)
 
-    def _leaf(self, task: Edition2Rule, directive: str, leaf: Leaf) -> Iterator[Finding]:
+    def _leaf(self, task: Edition2Rule, directive: str, leaf: Leaf) -> Iterator[CheckFinding]:
         location = self._locations.find(task.name, directive, _anchor_of(leaf))
         leaf_words = f"{leaf.trigger!r} in `{directive}` of {task.name}"
         why = self._impossible.get((task.name, leaf.slot), "") if directive != "cancelOn" else _why_no_event(task, leaf)
@@ -119,7 +119,7 @@ class ConditionLints:
                 "always-true", location, message, "delete it, or correct it", task=task.name, directive=directive
             )
 
-    def _branches(self, task: Edition2Rule, directive: str, node: Combinator) -> Iterator[Finding]:
+    def _branches(self, task: Edition2Rule, directive: str, node: Combinator) -> Iterator[CheckFinding]:
         """Finds branches of `any` and `atLeast` whose truth follows from another branch, or from which one follows."""
         if node.kind is not Kind.ANY:
             return
@@ -133,7 +133,7 @@ class ConditionLints:
                 fix = "delete the branch, or make the other one stricter"
                 yield finding("subsumed-branch", location, message, fix, task=task.name, directive=directive)
 
-    def _aliases(self, task: Edition2Rule) -> Iterator[Finding]:
+    def _aliases(self, task: Edition2Rule) -> Iterator[CheckFinding]:
         known = task.conditions.by_alias
         for directive, where, expression in _expressions(task):
             for alias in unknown_aliases(task, expression):

@@ -87,7 +87,7 @@ KINDS: Final = {
 """The kinds of finding, by rule id. Ids are public: they are only ever added."""
 
 
-class Finding(Struct, frozen=True, kw_only=True):
+class CheckFinding(Struct, frozen=True, kw_only=True):
     """A problem in a file of rules."""
 
     rule: str
@@ -112,9 +112,9 @@ def finding(
     task: str | None = None,
     directive: str | None = None,
     details: tuple[str, ...] = (),
-) -> Finding:
+) -> CheckFinding:
     """Returns a finding with the severity of its kind."""
-    return Finding(
+    return CheckFinding(
         rule=rule,
         severity=KINDS[rule].severity,
         task=task,

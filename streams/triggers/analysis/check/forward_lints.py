@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from triggers.analysis.check.cel_syntax import syntax_of
 from triggers.analysis.check.cycles import ForwardCycle, find_forward_cycles
 from triggers.analysis.check.filters import Filter
-from triggers.analysis.check.findings import Finding, finding
+from triggers.analysis.check.findings import CheckFinding, finding
 from triggers.analysis.check.liveness import Supply
 from triggers.analysis.check.locations import Locations
 from triggers.core.edition_2_plan import FORWARD, Edition2Plan, Forward
 
 
-def forward_findings(rules: Edition2Plan, locations: Locations, supply: Supply) -> Iterator[Finding]:
+def forward_findings(rules: Edition2Plan, locations: Locations, supply: Supply) -> Iterator[CheckFinding]:
     """Yields the findings about `$forward`."""
     location = locations.find(FORWARD)
     for cycle in find_forward_cycles(rules):

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from difflib import SequenceMatcher, get_close_matches
 
 from triggers.analysis.check.condition_lints import leaves_of
-from triggers.analysis.check.findings import Finding, finding
+from triggers.analysis.check.findings import CheckFinding, finding
 from triggers.analysis.check.locations import START, Locations
 from triggers.analysis.check.validity import misspelt
 from triggers.core.edition_2_plan import FORWARD, Edition2Plan, is_reserved
@@ -33,7 +33,7 @@ class NameLints:
         self._locations = locations
         self._rules = rules
 
-    def find(self, declared: Collection[str] | None) -> Iterator[Finding]:
+    def find(self, declared: Collection[str] | None) -> Iterator[CheckFinding]:
         """Yields the findings. `declared` are the triggers that the application fires, or None if unknown."""
         for name in self._names:
             if not name.startswith(PREFIX):
@@ -49,25 +49,25 @@ class NameLints:
 
     # -- names --------------------------------------------------------------------------------------------------------
 
-    def _prefix(self, name: str) -> Finding:
+    def _prefix(self, name: str) -> CheckFinding:
         message = f"the task {name!r} does not begin with {PREFIX!r}, so its name reads like a trigger"
         return finding("task-prefix", self._locations.find(name), message, f"rename it to {PREFIX + name!r}", task=name)
 
-    def _clashes(self, declared: Collection[str]) -> Iterator[Finding]:
+    def _clashes(self, declared: Collection[str]) -> Iterator[CheckFinding]:
         for name in sorted({*self._names} & {*declared}):
             message = f"the application fires {name!r}, which rules cannot tell from the result of the task {name!r}"
             yield finding(
                 "name-clash", self._locations.find(name), message, "rename the task or the trigger", task=name
             )
 
-    def _unused(self, declared: Collection[str]) -> Iterator[Finding]:
+    def _unused(self, declared: Collection[str]) -> Iterator[CheckFinding]:
         used = self._used()
         for trigger in sorted({*declared} - used - {*self._names}):
             near = get_close_matches(trigger, used, n=1)
             fix = f"did you mean {near[0]!r}?" if near else "delete its declaration, or write a rule for it"
             yield finding("unused-trigger", START, f"no rule uses {trigger!r}", fix)
 
-    def _similar(self, declared: Collection[str] | None) -> Iterator[Finding]:
+    def _similar(self, declared: Collection[str] | None) -> Iterator[CheckFinding]:
         """Yields pairs of similar triggers, at the first use of each. A declared name is never taken for misspelt."""
         fine = self._used() if declared is None else {*declared, *self._names}
         reported: set[frozenset[str]] = set()
@@ -79,7 +79,7 @@ class NameLints:
                     reported.add(frozenset((trigger, other)))
                     yield self._misspelt_trigger(task, directive, trigger, other)
 
-    def _misspelt_trigger(self, task: str, directive: str, trigger: str, other: str) -> Finding:
+    def _misspelt_trigger(self, task: str, directive: str, trigger: str, other: str) -> CheckFinding:
         location = self._locations.find(task, directive, trigger)
         message = f"the triggers {trigger!r} and {other!r} have nearly the same name"
         fix = f"if {trigger!r} is misspelt, write {other!r}"
@@ -87,7 +87,7 @@ class NameLints:
 
     # -- keys and lists -----------------------------------------------------------------------------------------------
 
-    def _keys(self, task: Rule) -> Iterator[Finding]:
+    def _keys(self, task: Rule) -> Iterator[CheckFinding]:
         for key in task.extra if task.edition_2 is None else ():  # edition 2 refuses unknown keys
             if meant := misspelt(key):
                 location = self._locations.find(task.name, key)
@@ -96,7 +96,7 @@ class NameLints:
                     "misspelt-directive", location, message, f"write {meant!r}", task=task.name, directive=key
                 )
 
-    def _params(self, task: Rule) -> Iterator[Finding]:
+    def _params(self, task: Rule) -> Iterator[CheckFinding]:
         for key in split_members(task.with_params):
             near = [trigger for trigger in task.after if key not in task.after and _alike(key, trigger)]
             if near:
@@ -105,7 +105,7 @@ class NameLints:
                 fix = f"write {near[0]!r}; otherwise the task receives both"
                 yield finding("misspelt-param", location, message, fix, task=task.name, directive="withParams")
 
-    def _lists(self, task: Rule) -> Iterator[Finding]:
+    def _lists(self, task: Rule) -> Iterator[CheckFinding]:
         for path, location in self._locations.repeated:
             if path[:1] == (task.name,) and path[1:2] in {("after",), ("unless",)} and len(path) == 3:
                 message = f"{path[2]!r} is listed twice in {path[1]!r} of {task.name}"
@@ -123,13 +123,13 @@ class NameLints:
         name = trigger.rpartition(":")[0] if task.edition_2 is not None and is_reserved(trigger) else trigger
         return name in self._names
 
-    def _in_both(self, task: str, trigger: str) -> Finding:
+    def _in_both(self, task: str, trigger: str) -> CheckFinding:
         message = f"{trigger!r} has always fired by the time {task} can run, so it has no effect in `unless`"
         location = self._locations.find(task, "unless", trigger)
         fix = f"remove {trigger!r} from `unless`"
         return finding("unless-repeats-after", location, message, fix, task=task, directive="unless")
 
-    def _unknown(self, task: str, directive: str, trigger: str) -> Finding:
+    def _unknown(self, task: str, directive: str, trigger: str) -> CheckFinding:
         near = get_close_matches(trigger, self._names, n=1)
         message = f"{task} refers to a task {trigger!r}, but no task has that name"
         if trigger.rpartition("#")[0] in self._names:

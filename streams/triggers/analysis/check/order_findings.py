@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from triggers.analysis.check.findings import Finding, finding
+from triggers.analysis.check.findings import CheckFinding, finding
 from triggers.analysis.check.locations import Locations
 from triggers.analysis.check.orders import TaskOrders, Witness
 from triggers.core.conditions.tree import Kind
@@ -15,7 +15,7 @@ _MAX_SHOWN = 3
 """The number of outcomes in a message; the report has all of them."""
 
 
-def order_findings(result: TaskOrders, task: Rule, locations: Locations, *, everything: bool) -> Iterator[Finding]:
+def order_findings(result: TaskOrders, task: Rule, locations: Locations, *, everything: bool) -> Iterator[CheckFinding]:
     """Yields the findings of a task. `everything` says that the events were all triggers that the application fires."""
     directive = "unless" if task.unless else None
     if result.sensitive and not _is_meant(result, task):
@@ -55,7 +55,7 @@ def _is_exhaustive(result: TaskOrders) -> bool:
     return result.exhaustive and (result.timed is None or (result.timed.exhaustive and not result.timed.cut))
 
 
-def _time_finding(timed: TaskOrders, task: Rule, locations: Locations) -> Finding:
+def _time_finding(timed: TaskOrders, task: Rule, locations: Locations) -> CheckFinding:
     directive = next((name for name in _TIMES if _has(task, name)), None)
     message = f"{_message(timed, task)}: what comes first, an event or a timer, decides"
     fix = "nothing, if this is what the rule is for; the two orders are a test of it"

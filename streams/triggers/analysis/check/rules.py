@@ -8,7 +8,7 @@ from contextlib import suppress
 from msgspec import Struct
 
 from triggers.analysis.check.condition_lints import ConditionLints, impossible_leaves
-from triggers.analysis.check.findings import Finding
+from triggers.analysis.check.findings import CheckFinding
 from triggers.analysis.check.forward_lints import forward_findings
 from triggers.analysis.check.liveness import Supply
 from triggers.analysis.check.name_lints import NameLints
@@ -35,7 +35,7 @@ class Arrivals(Struct, frozen=True, kw_only=True):
 class Checked(Struct, frozen=True, kw_only=True):
     """The result of checking a file of rules."""
 
-    findings: list[Finding]
+    findings: list[CheckFinding]
     """Sorted by their location in the file."""
     orders: list[TaskOrders]
     """The outcomes of each task in different orders of arrival; empty if orders were not explored."""
@@ -77,7 +77,7 @@ class _Supplies:
         self.whole = Supply(reading.tasks, declared, refused, finalize, self.impossible)
 
 
-def _of_edition_2(reading: Reading, supply: _Supplies) -> Iterator[Finding]:
+def _of_edition_2(reading: Reading, supply: _Supplies) -> Iterator[CheckFinding]:
     conditions = ConditionLints(reading.locations, supply.impossible, supply.whole)
     times = TimeLints(supply.rules, reading.locations, supply.whole)
     for task in supply.rules.values():

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from triggers.analysis.check.findings import KINDS, Finding
+from triggers.analysis.check.findings import KINDS, CheckFinding
 
 SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 
-def sarif(findings_by_uri: Mapping[str, Sequence[Finding]], version: str) -> dict[str, object]:
+def sarif(findings_by_uri: Mapping[str, Sequence[CheckFinding]], version: str) -> dict[str, object]:
     """Returns a SARIF log with one run over these files (URI -> findings). `version` is that of the package."""
     driver = {
         "name": "triggers check",
@@ -31,7 +31,7 @@ def _rule(name: str) -> dict[str, object]:
     }
 
 
-def _result(uri: str, one: Finding) -> dict[str, object]:
+def _result(uri: str, one: CheckFinding) -> dict[str, object]:
     region = {
         "startLine": one.location.line,
         "startColumn": one.location.column,
@@ -50,5 +50,5 @@ def _result(uri: str, one: Finding) -> dict[str, object]:
     }
 
 
-def _logical(one: Finding) -> str:
+def _logical(one: CheckFinding) -> str:
     return one.task or "" if one.directive is None else f"{one.task}/{one.directive}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from triggers.analysis.check.cycles import BeginCycle, describe_cycle, find_begin_cycles
-from triggers.analysis.check.findings import Finding, finding
+from triggers.analysis.check.findings import CheckFinding, finding
 from triggers.analysis.check.liveness import Supply, find_cycles
 from triggers.analysis.check.locations import Locations
 from triggers.analysis.check.needs import always_needed, is_met
@@ -26,7 +26,7 @@ class TaskLints:
         self.live = supply.runnable(self._beaten | self._idle)
         """The tasks that run if every trigger fires that can."""
 
-    def find(self) -> Iterator[Finding]:
+    def find(self) -> Iterator[CheckFinding]:
         """Yields the findings, first those about cycles of tasks, then task by task."""
         cycles = find_begin_cycles(self._tasks, self._supply)
         endless = [cycle.names for cycle in cycles]
@@ -39,7 +39,7 @@ class TaskLints:
         for name, task in self._tasks.items():
             yield from self._of_task(name, task, name in in_cycle)
 
-    def _of_task(self, name: str, task: Rule, in_cycle: bool) -> Iterator[Finding]:
+    def _of_task(self, name: str, task: Rule, in_cycle: bool) -> Iterator[CheckFinding]:
         if name in self._idle:
             yield self._empty_after(name)
         elif name in self._beaten:
@@ -53,12 +53,12 @@ class TaskLints:
 
     # -- never run ----------------------------------------------------------------------------------------------------
 
-    def _empty_after(self, name: str) -> Finding:
+    def _empty_after(self, name: str) -> CheckFinding:
         message = f"{name} waits for no trigger, so it never runs"
         fix = "name the trigger that it waits for in `after` or `andEvery`"
         return finding("empty-after", self._locations.find(name, "after"), message, fix, task=name, directive="after")
 
-    def _waits_for_nobody(self, name: str, task: Rule) -> Iterator[Finding]:
+    def _waits_for_nobody(self, name: str, task: Rule) -> Iterator[CheckFinding]:
         for trigger in sorted(always_needed(self._supply.need_of(task))):
             if why := self._supply.why_not(trigger):
                 message = f"{why}, so {name} never runs"
@@ -67,7 +67,7 @@ class TaskLints:
                 location = self._locations.find(name, directive, trigger)
                 yield finding("unproduced-trigger", location, message, fix, task=name, directive=directive)
 
-    def _waits_for_the_dead(self, name: str, task: Rule) -> Iterator[Finding]:
+    def _waits_for_the_dead(self, name: str, task: Rule) -> Iterator[CheckFinding]:
         needed = sorted(always_needed(self._supply.need_of(task)))
         not_live = [trigger for trigger in needed if trigger in self._tasks and trigger not in self.live]
         dead = [trigger for trigger in not_live if not self._supply.is_fired_by_application(trigger)]
@@ -78,7 +78,7 @@ class TaskLints:
         elif name not in self.live and not any(map(self._supply.why_not, needed)):
             yield self._never_true(name, task)
 
-    def _never_true(self, name: str, task: Rule) -> Finding:
+    def _never_true(self, name: str, task: Rule) -> CheckFinding:
         """Returns the finding for a task of edition 2 whose conditions cannot be met, whatever fires."""
         message = f"{name} never runs, because what it waits for can never be true"
         if is_met(self._supply.need_of(task), lambda _: True):
@@ -101,7 +101,7 @@ class TaskLints:
         sources = [self._supply.producer(t) for t in task.after if not self._supply.is_fired_by_application(t)]
         return [source[0] for source in sources if source is not None]
 
-    def _locked(self, cycle: list[str]) -> Finding:
+    def _locked(self, cycle: list[str]) -> CheckFinding:
         chain = ", ".join(f"{name} waits for {of}" for name, of in _turns(cycle))
         message = f"{chain}, so none of them ever runs"
         fix = "remove one of these triggers from `after`"
@@ -110,7 +110,7 @@ class TaskLints:
 
     # -- never end ----------------------------------------------------------------------------------------------------
 
-    def _endless(self, cycle: BeginCycle) -> Finding:
+    def _endless(self, cycle: BeginCycle) -> CheckFinding:
         first, chain = cycle.names[0], describe_cycle(cycle)
         starts = any(name in self.live for name in cycle.names)
         when = "once one of them runs," if starts else "no task starts unless you fire its name, and then"
@@ -123,7 +123,7 @@ class TaskLints:
         fix = "move one of these triggers from `andEvery` to `after`, or use a trigger that the application fires"
         return finding("endless-cascade", location, message, fix, task=first, directive="andEvery")
 
-    def _unbounded(self, name: str, task: Rule, in_cycle: bool) -> Iterator[Finding]:
+    def _unbounded(self, name: str, task: Rule, in_cycle: bool) -> Iterator[CheckFinding]:
         root = self._root(task)
         if root is None or task.unless or in_cycle:
             return
@@ -143,7 +143,7 @@ class TaskLints:
 
     # -- unless -------------------------------------------------------------------------------------------------------
 
-    def _always_wins(self, name: str, task: Rule) -> Finding:
+    def _always_wins(self, name: str, task: Rule) -> CheckFinding:
         names = _listed(task.unless)
         message = f"{name} can run only after all of its `unless` ({names}) has fired, so it is always abandoned"
         if task.unless == (task.and_every,):
@@ -152,7 +152,7 @@ class TaskLints:
         location = self._locations.find(name, "unless")
         return finding("unless-always-wins", location, message, fix, task=name, directive="unless")
 
-    def _never_wins(self, name: str, task: Rule) -> Iterator[Finding]:
+    def _never_wins(self, name: str, task: Rule) -> Iterator[CheckFinding]:
         for trigger in task.unless:
             if why := self._comes_too_late(name, task, trigger):
                 message = f"`unless` of {name} is never satisfied: {why}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import permutations
 
-from triggers.analysis.check.findings import Finding, finding
+from triggers.analysis.check.findings import CheckFinding, finding
 from triggers.analysis.check.liveness import Supply
 from triggers.analysis.check.locations import Locations
 from triggers.analysis.check.needs import FREE, always_needed, deadline_leaves, every, need_of_node
@@ -23,7 +23,7 @@ class TimeLints:
         self._locations = locations
         self._supply = supply
 
-    def find(self, task: Edition2Rule) -> Iterator[Finding]:
+    def find(self, task: Edition2Rule) -> Iterator[CheckFinding]:
         """Yields the findings of a task."""
         yield from self._deadline(task)
         yield from self._windows(task)
@@ -32,7 +32,7 @@ class TimeLints:
 
     # -- deadlines ----------------------------------------------------------------------------------------------------
 
-    def _deadline(self, task: Edition2Rule) -> Iterator[Finding]:
+    def _deadline(self, task: Edition2Rule) -> Iterator[CheckFinding]:
         if task.deadline is None or not deadline_leaves(task):
             return
         deadline, location = task.deadline, self._locations.find(task.name, "deadline")
@@ -54,7 +54,7 @@ class TimeLints:
 
     # -- windows ------------------------------------------------------------------------------------------------------
 
-    def _windows(self, task: Edition2Rule) -> Iterator[Finding]:
+    def _windows(self, task: Edition2Rule) -> Iterator[CheckFinding]:
         trees = [
             ("after", task.conditions.root),
             *([("unless", task.conditions.unless)] if task.conditions.unless else []),
@@ -64,7 +64,7 @@ class TimeLints:
                 if node.within:
                     yield from self._window(task, directive, node)
 
-    def _window(self, task: Edition2Rule, directive: str, node: Combinator) -> Iterator[Finding]:
+    def _window(self, task: Edition2Rule, directive: str, node: Combinator) -> Iterator[CheckFinding]:
         needed = sorted(always_needed(need_of_node(node, lambda _: False)))
         for one, other in permutations(needed, 2):
             lag = self._lag(other, one)
@@ -98,7 +98,7 @@ class TimeLints:
 
     # -- memory -------------------------------------------------------------------------------------------------------
 
-    def _memory(self, task: Edition2Rule) -> Iterator[Finding]:
+    def _memory(self, task: Edition2Rule) -> Iterator[CheckFinding]:
         """Finds a `unless` that, once true, abandons every later instance, too."""
         unless, name = task.conditions.unless, task.name
         if unless is None or task.conditions.and_every is None or any(leaf.correlated for leaf in unless.leaves()):
@@ -112,7 +112,7 @@ class TimeLints:
 
     # -- arguments ----------------------------------------------------------------------------------------------------
 
-    def _arguments(self, task: Edition2Rule) -> Iterator[Finding]:
+    def _arguments(self, task: Edition2Rule) -> Iterator[CheckFinding]:
         """Finds arguments that read an alias which the instance need not have when it starts."""
         held = self._always_held(task)
         for name, expression in (task.arguments or {}).items():

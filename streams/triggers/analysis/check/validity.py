@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Final
 
-from triggers.analysis.check.findings import Finding, finding
+from triggers.analysis.check.findings import CheckFinding, finding
 from triggers.analysis.check.locations import START, JsonPath, Location, Locations
 from triggers.analysis.check.refusals import block_refusals, refuse_directives
 from triggers.core.config import DIRECTIVES, MANAGER_NAME, compile_plan, validate_configuration
@@ -27,7 +27,7 @@ class Reading:
     """A file of rules, read as far as possible: the findings, and the tasks that the engine accepts."""
 
     def __init__(self, text: bytes) -> None:
-        self.findings: list[Finding] = []
+        self.findings: list[CheckFinding] = []
         self.locations = Locations("{}")
         self.names: list[str] = []
         """The names of all tasks, accepted or not."""
@@ -95,25 +95,25 @@ def _members(text: bytes) -> dict[str, bytes]:
         return {}
 
 
-def _no_json(error: Exception) -> Finding:
+def _no_json(error: Exception) -> CheckFinding:
     if isinstance(error, json.JSONDecodeError):
         location = Location(error.lineno, error.colno, error.lineno, error.colno + 1)
         return finding("invalid-json", location, f"this is not JSON: {error.msg}", "correct the JSON here")
     return finding("invalid-json", START, f"this is not JSON: {error}", "save the rules as JSON in UTF-8")
 
 
-def _no_object(location: Location) -> Finding:
+def _no_object(location: Location) -> CheckFinding:
     fix = 'write {"<task>": {"after": [...], "run": "..."}, ...}'
     return finding("invalid-json", location, "a configuration must be a JSON object: task name -> directives", fix)
 
 
-def _repeated(path: JsonPath, location: Location) -> Finding:
+def _repeated(path: JsonPath, location: Location) -> CheckFinding:
     task, directive = path[0], path[1] if len(path) > 1 else None
     message = f"the key {path[-1]!r} appears twice, and JSON parsers disagree about which one counts"
     return finding("duplicate-key", location, message, "delete one of them", task=task, directive=directive)
 
 
-def _refused(task: str, directives: bytes, locations: Locations) -> Iterator[Finding]:
+def _refused(task: str, directives: bytes, locations: Locations) -> Iterator[CheckFinding]:
     try:
         members = split_members(directives)
     except CallError as error:
@@ -127,7 +127,7 @@ def _refused(task: str, directives: bytes, locations: Locations) -> Iterator[Fin
             yield _invalid(locations, task, key, message, _fix(message, key))
 
 
-def _missing(task: str, members: dict[str, bytes], locations: Locations) -> Iterator[Finding]:
+def _missing(task: str, members: dict[str, bytes], locations: Locations) -> Iterator[CheckFinding]:
     for key in _MINIMUM:
         if key not in members:
             message = _refusal({task: join_object({name: value for name, value in _MINIMUM.items() if name != key})})
@@ -145,7 +145,7 @@ def _refusal(configuration: dict[str, bytes]) -> str:
     return ""
 
 
-def _invalid(locations: Locations, task: str, directive: str | None, message: str, fix: str) -> Finding:
+def _invalid(locations: Locations, task: str, directive: str | None, message: str, fix: str) -> CheckFinding:
     location = locations.find(task, directive)
     return finding("invalid-directive", location, message, fix, task=task, directive=directive)
 
@@ -155,7 +155,7 @@ def _fix(message: str, key: str) -> str:
     return f"make {key!r} {wanted}" if wanted else f"change or delete {key!r}"
 
 
-def _find_other_refusal(text: bytes) -> Iterator[Finding]:
+def _find_other_refusal(text: bytes) -> Iterator[CheckFinding]:
     """Finds a reason for refusal that no single directive has."""
     try:
         validate_configuration(text)

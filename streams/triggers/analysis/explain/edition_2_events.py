@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from triggers.analysis.explain.condition_proofs import ConditionProver, missing_leaves
-from triggers.analysis.explain.explanation import Does, Effect, Idle, LeafVerdict, Reason, Verdict
+from triggers.analysis.explain.explanation import Does, Effect, Idle, LeafReaction, LeafVerdict, Reason
 from triggers.analysis.explain.holdings import held_by_member, view_of
 from triggers.analysis.explain.trace import Trace
 from triggers.core.commands import Outcome, SetTimer
@@ -22,7 +22,7 @@ from triggers.core.statuses import CANCELLED, EXPIRED, Status
 NOT_DUE: Final = "it is not due yet"
 
 _STOPPED = frozenset({CANCELLED, EXPIRED})
-_ACCEPTING = frozenset({Verdict.ACCEPTED, Verdict.CANDIDATE})
+_ACCEPTING = frozenset({LeafReaction.ACCEPTED, LeafReaction.CANDIDATE})
 
 
 def effects_on_waiting(trace: Trace, decision: Decision) -> Iterator[Effect]:

@@ -8,7 +8,7 @@ import msgspec
 
 from triggers.analysis.explain.condition_proofs import leaves_of, missing_leaves, without_causes
 from triggers.analysis.explain.event_words import cause_words, ref_words
-from triggers.analysis.explain.explanation import ConditionProof, LeafVerdict, TimerProof, Verdict
+from triggers.analysis.explain.explanation import ConditionProof, LeafReaction, LeafVerdict, TimerProof
 from triggers.analysis.times import duration_words, moment
 from triggers.core.conditions.tree import Kind, Leaf, Node
 from triggers.core.edition_2_rule import Edition2Rule
@@ -189,19 +189,19 @@ def _named(proof: ConditionProof) -> str:
 
 def verdict_words(verdict: LeafVerdict) -> str:
     """Says what a leaf made of an event, or nothing if it is a plain leaf that accepts everything."""
-    if verdict.when is None and verdict.verdict is Verdict.ACCEPTED:
+    if verdict.when is None and verdict.verdict is LeafReaction.ACCEPTED:
         return ""
     values = ", ".join(f"{name} = {_value(value)}" for name, value in verdict.values.items())
     leaf = f"{verdict.directive} of {verdict.task}"
     seen = f" with {values}" if values else ""
     match verdict.verdict:
-        case Verdict.ACCEPTED:
+        case LeafReaction.ACCEPTED:
             return f"{leaf} accepts {verdict.trigger}: {verdict.when} is true{seen}"
-        case Verdict.REFUSED:
+        case LeafReaction.REFUSED:
             return f"{leaf} refuses {verdict.trigger}: {verdict.when} is false{seen}"
-        case Verdict.FAILED:
+        case LeafReaction.FAILED:
             return f"{leaf} refuses {verdict.trigger}, because this cannot be evaluated: {verdict.why}{seen}"
-        case Verdict.CANDIDATE:
+        case LeafReaction.CANDIDATE:
             return f"{leaf} asks each instance whether {verdict.when}{seen}{_takers(verdict)}"
 
 

@@ -107,8 +107,8 @@ class Does(StrEnum):
     """Edition 2: `$forward` fired a trigger in another session; `task` is empty."""
 
 
-class Verdict(StrEnum):
-    """What a leaf of edition 2 made of an event."""
+class LeafReaction(StrEnum):
+    """The reaction of a leaf of edition 2 to an event."""
 
     ACCEPTED = "accepted"
     REFUSED = "refused"
@@ -201,7 +201,7 @@ class LeafVerdict(Struct, frozen=True, kw_only=True):
     """`after`, `andEvery`, `unless` or `cancelOn`."""
     trigger: str
     alias: str
-    verdict: Verdict
+    verdict: LeafReaction
     when: str | None = None
     values: dict[str, Any] = {}
     """The values of the event that `when` reads."""

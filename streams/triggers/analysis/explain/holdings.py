@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from triggers.analysis.explain.event_words import reason_of
-from triggers.analysis.explain.explanation import LeafVerdict, Verdict
+from triggers.analysis.explain.explanation import LeafReaction, LeafVerdict
 from triggers.analysis.explain.leaf_verdicts import Fired, verdicts
 from triggers.core.commands import Outcome
 from triggers.core.conditions.condition_view import ConditionView
@@ -24,7 +24,7 @@ from triggers.core.state.session import Session
 from triggers.core.state.waiting import Group
 from triggers.core.task_offer import latest_of
 
-_ACCEPTING = frozenset({Verdict.ACCEPTED, Verdict.CANDIDATE})
+_ACCEPTING = frozenset({LeafReaction.ACCEPTED, LeafReaction.CANDIDATE})
 _NOTHING = frozenset({Outcome.DUPLICATE, Outcome.STALE, Outcome.DELETED})
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from triggers.analysis.explain.explanation import LeafVerdict, Verdict
+from triggers.analysis.explain.explanation import LeafReaction, LeafVerdict
 from triggers.core.conditions.condition_view import ConditionView
 from triggers.core.conditions.evaluator import Evaluator, Occurrence
 from triggers.core.conditions.offering import match_leaves
@@ -74,10 +74,10 @@ class _Question:
             numbers=[] if self._directive == "cancelOn" else list(self._holders(occurrence.contribution.order)),
         )
 
-    def _kind(self, *, accepts: bool, failed: bool) -> Verdict:
+    def _kind(self, *, accepts: bool, failed: bool) -> LeafReaction:
         if not accepts:
-            return Verdict.FAILED if failed else Verdict.REFUSED
-        return Verdict.CANDIDATE if self._leaf.correlated else Verdict.ACCEPTED
+            return LeafReaction.FAILED if failed else LeafReaction.REFUSED
+        return LeafReaction.CANDIDATE if self._leaf.correlated else LeafReaction.ACCEPTED
 
     def _holders(self, order: int) -> Iterator[tuple[int, int]]:
         """Yields the waiting instances whose leaf holds the event. The engine offers an event to a group as a whole."""

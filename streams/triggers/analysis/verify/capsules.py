@@ -20,7 +20,7 @@ from msgspec import Raw, Struct
 from triggers.analysis.driver import MemoryDriver
 from triggers.analysis.input_file import InputFile
 from triggers.analysis.verify.masking import mask_event
-from triggers.analysis.view_changes import Change, changes_between
+from triggers.analysis.view_changes import ChangedValue, changes_between
 from triggers.codec.event_lines import decode_members, event_members
 from triggers.core.commands import CancelTask, Command, ForwardTrigger
 from triggers.core.config import validate_configuration
@@ -220,7 +220,7 @@ def _known(expected: Mapping[str, Raw], view: SessionView) -> dict[str, Raw]:
     return members
 
 
-def _text(change: Change) -> str:
+def _text(change: ChangedValue) -> str:
     return f"{change.path}: expected {_show(change.before)}, got {_show(change.after)}"
 
 
