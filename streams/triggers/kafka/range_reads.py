@@ -23,6 +23,9 @@ _GATHER_S = 0.01
 _FETCH_WAIT_MS = 10
 """Maximum wait of a fetch at the end of a partition, by default half a second. The end is reported only after a fetch
 that finds nothing."""
+_FULL_QUEUE_WAIT_MS = 5
+"""Wait after which librdkafka fetches again when its queue was full, by default a second, so that the queue ran empty.
+"""
 _MAX_PROVED_TOGETHER = 20_000
 """Maximum number of fetched records whose gaps are proved together, because each proof takes some milliseconds."""
 
@@ -89,7 +92,8 @@ def watermarks(
 @contextmanager
 def _open_reading(settings: Settings, topic: str, *, undecided: bool) -> Iterator[tuple[Consumer, _Reading]]:
     """Opens a consumer and a reading of its records, and closes both."""
-    consumer = Consumer(reader_options(settings, _isolation(undecided) | {"fetch.wait.max.ms": _FETCH_WAIT_MS}))
+    prompt: Options = {"fetch.wait.max.ms": _FETCH_WAIT_MS, "fetch.queue.backoff.ms": _FULL_QUEUE_WAIT_MS}
+    consumer = Consumer(reader_options(settings, _isolation(undecided) | prompt))
     reading = _Reading(settings, consumer, topic, undecided=undecided)
     try:
         yield consumer, reading
@@ -128,17 +132,33 @@ class _Reading:
             raise BrokerUnavailable(f"Kafka at {self._settings.shown_brokers}: nothing arrives")
         messages += self._consumer.consume(_MAX_MESSAGES, _GATHER_S)
         messages += self._consumer.consume(_MAX_PROVED_TOGETHER, 0)
-        mine = [message for message in messages if (message.partition() or 0) in self._ends or message.error()]
-        checked = self._guard.check([message for message in mine if self._is_record(message)])
+        reported: dict[int, int] = {}
+        if any(map(Message.error, messages)):
+            reported = self._ends_in(messages)
+            messages = [message for message in messages if message.error() is None]
+        checked = self._guard.check(self._of_unfinished(messages))
         again = set(checked.read_again)
-        for partition, position in self._ends_in(mine).items():
+        for partition, position in reported.items():
             if partition not in again and position > self._guard.next_of(partition):
                 again |= {partition} if self._guard.reach(partition, position) is not None else set()
-        records = [m for m in checked.messages if (m.offset() or 0) < self._ends[m.partition() or 0]]
+        records = self._before_ends(checked.messages)
         self._ends = {p: end for p, end in self._ends.items() if self._guard.next_of(p) < end}
         if again:
             self._assign()
         return records
+
+    def _of_unfinished(self, messages: list[Message]) -> list[Message]:
+        """Returns the messages of the partitions that have not been read to their ends."""
+        if self._ends.keys() >= set(map(Message.partition, messages)):
+            return messages
+        return [message for message in messages if message.partition() in self._ends]
+
+    def _before_ends(self, messages: list[Message]) -> list[Message]:
+        """Returns the messages before the ends. Only of partitions that have passed theirs can any be left out."""
+        passed = {partition: end for partition, end in self._ends.items() if self._guard.next_of(partition) > end}
+        if not passed:
+            return messages
+        return [m for m in messages if m.partition() not in passed or (m.offset() or 0) < passed[m.partition() or 0]]
 
     def close(self) -> None:
         """Closes the connection of the second reader."""
@@ -147,21 +167,20 @@ class _Reading:
     def _assign(self) -> None:
         self._consumer.assign([TopicPartition(self._topic, p, self._guard.next_of(p)) for p in self._ends])
 
-    def _is_record(self, message: Message) -> bool:
-        error = message.error()
-        if error is None:
-            return True
-        if error.code() in NO_SUCH_OFFSET:
-            raise RecordsRemoved(_removed(message))
-        if error.code() != PARTITION_EOF:
-            raise KafkaException(error)
-        return False
-
     def _ends_in(self, messages: list[Message]) -> dict[int, int]:
-        """Returns the offsets at which the consumer reported the end of a partition."""
-        return {
-            m.partition() or 0: m.offset() or 0 for m in messages if m.error() and (m.partition() or 0) in self._ends
-        }
+        """Returns the offsets at which the consumer reported the end of a partition. Raises any other error."""
+        reported: dict[int, int] = {}
+        for message in messages:
+            error, partition = message.error(), message.partition() or 0
+            if error is None:
+                continue
+            if error.code() in NO_SUCH_OFFSET:
+                raise RecordsRemoved(_removed(message))
+            if error.code() != PARTITION_EOF:
+                raise KafkaException(error)
+            if partition in self._ends:
+                reported[partition] = message.offset() or 0
+        return reported
 
 
 def _removed(message: Message) -> str:

@@ -21,7 +21,7 @@ from triggers.errors import CallError, NotFound, Undecodable
 from triggers.kafka.bulk_sender import BulkRecord, BulkSender
 from triggers.kafka.letters import letter_of
 from triggers.kafka.own_headers import FORWARDED
-from triggers.kafka.records import Header, Record, headers_of, or_minus_one, timestamp_ms
+from triggers.kafka.records import Header, Record, headers_of, key_of, or_minus_one, timestamp_ms, value_of
 from triggers.recovery.folded_partition import FoldedPartition
 from triggers.recovery.moved_forwards import MovedForwards
 from triggers.recovery.published_copies import PublishedCopy
@@ -37,7 +37,7 @@ _OWN_PREFIX: Final = "triggers-"
 
 
 class EventCopier:
-    """Copies and folds events one after another. Their offsets in the new log are counted, and checked on delivery."""
+    """Copies and folds events one after another. Their offsets in the new log are counted."""
 
     def __init__(
         self,
@@ -65,6 +65,8 @@ class EventCopier:
         self.unfinished = UnfinishedCommands(self._load_session)
         self.ends = dict.fromkeys(range(len(folded)), 0)
         """Partition of the new log -> offset that its next record gets."""
+        self.last: dict[int, BulkRecord] = {}
+        """Partition of the new log -> its last record so far."""
         self.copied = 0
         self.left_out = 0
         """Number of records that were dead letters before."""
@@ -84,7 +86,8 @@ class EventCopier:
 
     def copy(self, message: Message) -> None:
         """Copies an event, applies it, and follows what it causes."""
-        record, key = cast("Record", message), message.key()
+        record = cast("Record", message)
+        key = key_of(record)
         if not key or self._refused.take(record):
             self.left_out += 1
         elif is_misplaced(record, key, self._source_partitions):
@@ -125,7 +128,7 @@ class EventCopier:
         partition = self._partition_of(key)
         folded, position = self._folded[partition], self.ends[partition]
         folded.begin()
-        value, time = record.value(), timestamp_ms(record)
+        value, time = value_of(record), timestamp_ms(record)
         try:
             uid = decode_key(key)
             headers = headers_of(record)
@@ -170,9 +173,10 @@ class EventCopier:
     def _send(
         self, partition: int, key: bytes | None, value: bytes | None, headers: Sequence[Header], time: int
     ) -> None:
-        offset = self.ends[partition]
-        self.ends[partition] = offset + 1
-        self._sender.send(BulkRecord(self._names.events, partition, key, value, headers, time, offset))
+        record = BulkRecord(self._names.events, partition, key, value, headers, time)
+        self.ends[partition] += 1
+        self.last[partition] = record
+        self._sender.send(record)
 
 
 def _encode_again(event: Event) -> bytes:

@@ -66,7 +66,7 @@ class InstallationCopy:
         self._sender = BulkSender(target)
 
     def run(self, on_progress: Callable[[int, int], None]) -> Copied:
-        """Copies everything. Blocks for some 0.1 ms per event.
+        """Copies everything. Blocks for some 0.03 ms per event.
 
         `on_progress` is called with the number of events that are copied, and that of all offsets of the log.
         Raises CallError if something runs, if the new topics exist already, or if the source changes meanwhile.
@@ -83,6 +83,7 @@ class InstallationCopy:
             sessions, rows = self._write_rows(folded)
             commands = self._issue_commands(copier)
         self._sender.flush()
+        self._new.check_events(copier.ends, copier.last)
         self._new.use_broker_time()
         late_events = self._send_all(copier.late_events())
         open_letters = self._send_all(self._open_letters(letters))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from confluent_kafka import KafkaException
+from confluent_kafka import TIMESTAMP_CREATE_TIME, KafkaException
 
 from triggers.errors import CallError
 from triggers.kafka.bulk_sender import BulkRecord, BulkSender
@@ -13,6 +13,7 @@ from triggers.kafka.connection import admin_client, unavailable
 from triggers.kafka.denials import check_permissions
 from triggers.kafka.group_offsets import read_group_offsets, write_group_offsets
 from triggers.kafka.permissions import Process
+from triggers.kafka.range_reads import read_range, watermarks
 from triggers.kafka.topic_configs import set_topic_config
 from triggers.kafka.topics import create_topics
 from triggers.settings import Settings
@@ -64,6 +65,26 @@ class NewInstallation:
         if names := sorted(set(queues)):
             create_topics(self._settings, self._retention_days, names)
 
+    def check_events(self, ends: Mapping[int, int], last: Mapping[int, BulkRecord]) -> None:
+        """Checks that the events have the offsets that were counted for them, and their own timestamps.
+
+        `ends` has the end offset of each partition, and `last` its last record, if it has one. All events must be
+        acknowledged. Nobody can have written between them if each partition has as many records as were sent to it, and
+        ends with the last one. Raises CallError.
+        """
+        events = self._names.events
+        for partition, (first, end) in watermarks(self._settings, events, list(ends)).items():
+            if (first, end) != (0, ends[partition]):
+                raise _foreign_records(events, partition, f"offsets {first} to {end}, not 0 to {ends[partition]}")
+        starts = {partition: ends[partition] - 1 for partition in last}
+        for message in read_range(self._settings, events, starts):
+            partition = message.partition() or 0
+            sent = last[partition]
+            if (message.key(), message.value()) != (sent.key, sent.value):
+                raise _foreign_records(events, partition, f"an unknown record at offset {message.offset()}")
+            if sent.time and message.timestamp() != (TIMESTAMP_CREATE_TIME, sent.time):
+                raise CallError(f"{events} does not keep timestamps (message.timestamp.type)")
+
     def use_broker_time(self) -> None:
         """Lets the broker stamp the events from now on, as `topics check` wants it."""
         admin = admin_client(self._settings)
@@ -78,3 +99,10 @@ class NewInstallation:
         for partition in ends:
             sender.send(BulkRecord(self._names.changelog, partition, _COPYING, None))
         sender.flush()
+
+
+def _foreign_records(topic: str, partition: int, found: str) -> CallError:
+    return CallError(
+        f"{topic}/{partition} has {found}: another process writes to the topic. Stop it, delete the topics of the new"
+        " namespace, and repeat the command"
+    )

@@ -37,12 +37,15 @@ class RefusedEvents:
 
         Raises CallError if another record is at the coordinates of a dead letter, so that the topic is a mirror.
         """
+        if not self._by_coordinates:
+            return False
         partition = or_minus_one(record.partition())
         if self._is_mirror:
             content = partition, record.key(), record.value()
-            is_refused = self._contents[content] > 0
-            self._contents[content] -= is_refused
-            return is_refused
+            if content not in self._contents:  # nearly none is, and all of them would not fit into memory
+                return False
+            self._contents[content] -= 1
+            return self._contents[content] >= 0
         letter = self._by_coordinates.get((partition, or_minus_one(record.offset())))
         if letter is not None and not letter.missing and (letter.key, letter.value) != (record.key(), record.value()):
             raise CallError(

@@ -6,6 +6,8 @@ another one, so the numbers in the results and timers of the log must change wit
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from triggers.core.deletion import attempts_before, is_after_deletion
@@ -13,13 +15,14 @@ from triggers.core.events import Event, TaskEvent, TimerFired
 from triggers.core.state.session import Session
 from triggers.errors import CallError, InstanceNotFound
 
+_NUMBERED: Final = (TaskEvent, TimerFired)  # a union would be built by each call
 _STALE = 1
 """An attempt of the first session, which no later session has."""
 
 
 def counts_from_deletion(event: Event) -> bool:
     """Returns whether an event is about an attempt of a session that began again. Nearly no event is."""
-    return isinstance(event, TaskEvent | TimerFired) and is_after_deletion(event.attempt)
+    return isinstance(event, _NUMBERED) and is_after_deletion(event.attempt)
 
 
 class RenumberedAttempts:
@@ -40,7 +43,7 @@ class RenumberedAttempts:
 
         Raises CallError if the numbers show that the offsets of the original log are not those of its first writing.
         """
-        if not isinstance(event, TaskEvent | TimerFired) or not counts_from_deletion(event):
+        if not isinstance(event, _NUMBERED) or not counts_from_deletion(event):
             return event
         issued = _issued_attempts(session, event.instance)
         if session.uid not in self._originals and issued > 0:

@@ -26,7 +26,7 @@ class UnfinishedCommands:
 
     def follow(self, uid: str, event: Event, decision: Decision) -> None:
         """Adds the commands of a decision, and removes that of the attempt that the event is the result of."""
-        if isinstance(event, TaskEvent) and not isinstance(event, TaskStarted):
+        if self._commands and isinstance(event, TaskEvent) and not isinstance(event, TaskStarted):
             self._commands.pop(f"{uid}/{event.instance}/{event.attempt}", None)
         if decision.cancels:
             self._remove(decision.cancels)
@@ -34,20 +34,32 @@ class UnfinishedCommands:
             if isinstance(command, RunTask):
                 self._commands[command.id] = command
         if len(self._commands) >= self._sweep_at:
-            self._commands = {command.id: command for command in self.remaining()}
+            self._commands = self._wanted()
             self._sweep_at = max(_SWEPT_AT, 2 * len(self._commands))
 
     def remaining(self) -> Iterator[RunTask]:
         """Yields the commands whose attempts are scheduled or running, in the order in which they were issued."""
-        return (command for command in self._commands.values() if self._is_wanted(command))
+        return iter(self._wanted().values())
+
+    def _wanted(self) -> dict[str, RunTask]:
+        """Returns the commands that `remaining` yields, by id. Reads each session once."""
+        by_session: dict[str, list[str]] = {}
+        for command_id, command in self._commands.items():
+            by_session.setdefault(command.session, []).append(command_id)
+        wanted: set[str] = set()
+        for uid, ids in by_session.items():
+            session = self._load_session(uid)
+            wanted.update([each for each in ids if _is_wanted(session, self._commands[each])])
+        return {command_id: command for command_id, command in self._commands.items() if command_id in wanted}
 
     def _remove(self, cancels: Iterable[CancelTask]) -> None:
         for cancel in cancels:
             self._commands.pop(cancel.id, None)
 
-    def _is_wanted(self, command: RunTask) -> bool:
-        try:
-            instance = self._load_session(command.session).instances.find(command.instance).instance
-        except InstanceNotFound:
-            return False
-        return instance.attempt == command.attempt and instance.status in _IN_FLIGHT
+
+def _is_wanted(session: Session, command: RunTask) -> bool:
+    try:
+        instance = session.instances.find(command.instance).instance
+    except InstanceNotFound:
+        return False
+    return instance.attempt == command.attempt and instance.status in _IN_FLIGHT
