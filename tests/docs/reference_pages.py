@@ -60,8 +60,8 @@ JSON_SHAPES = {
     "jobs resume": "`{id, change, where, letters, actor, rate, created, changed, items, counts: {state: number},"
     " is_finished}`",
     "migrate": "`[{session, result, instances, unresolved, detail}]`; `result` is `would be moved`, `moved`,"
-    " `there already`, `there already, and has gone on`, `differs`, `in flight`, `refused` or `missing`",
-    "copy": "`{partitions, events, versions, sessions, rows, commands, late_events, left_out, refused, open_letters,"
+    " `there already`, `moved before, and changed since`, `differs`, `in flight`, `refused` or `missing`",
+    "copy": "`{partitions, events, versions, sessions, rows, commands, late_events, dead_letters_before, refused, open_letters,"
     " seconds}`",
     "reserve-offsets": "`[{partition, sessions, first}]`; `first` is the offset of the next event",
     "rebuild": "`{partitions: [{partition, events, sessions, rows, different, removed_before}], different, written}`",

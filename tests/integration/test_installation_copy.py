@@ -184,7 +184,7 @@ def test_a_copy_of_a_mirror_has_the_same_sessions(source: Settings, mirrored: Se
     before = processed_views(source, "old")
     assert after == before
     assert commands(target) == in_flight(before)
-    assert (copied["late_events"], copied["left_out"], copied["open_letters"]) == (2, 1, 2)
+    assert (copied["late_events"], copied["dead_letters_before"], copied["open_letters"]) == (2, 1, 2)
 
 
 def test_a_copy_is_refused_while_something_runs_or_if_its_topics_exist(settings: Settings) -> None:

@@ -102,7 +102,7 @@ def test_a_session_in_redis_is_checked_then_moved_and_not_moved_twice(settings: 
         [command] = [decode_command(message.value()) for message in read_topic(settings, names.commands)]
         assert (command.instance, command.attempt) == ("t_page#0", 1)
         assert command.kwargs == b'{"page":{"n":2},"t_import":{"subject":7}}'
-        assert migrate(settings, old, "q-1", "--apply") == (0, [("q-1", "there already, and has gone on")])
+        assert migrate(settings, old, "q-1", "--apply") == (0, [("q-1", "moved before, and changed since")])
 
 
 def test_instances_in_flight_are_refused_or_run_again(settings: Settings, old: dict[str, str]) -> None:

@@ -185,4 +185,4 @@ def test_a_reader_leaves_out_no_event_that_it_cannot_read(asking: Settings, regi
     assert SETTING in everything.stderr
     assert f"schema registry {registry.url}/elsewhere has no schema {KNOWN}" in elsewhere.stderr
     assert away.stderr == f"Error: schema registry {registry.url}: HTTP 503\n"
-    assert f"{SETTING}) is 'localhost:8081', it must be http://host:port" in wrong.stderr
+    assert f"{SETTING}) is 'localhost:8081', but it must be http://host:port" in wrong.stderr

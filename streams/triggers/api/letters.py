@@ -21,7 +21,7 @@ from triggers.codec.letter_mark_codec import LetterAction
 _ANY: Final = "any"
 STATE: Final = choice("state", "Only dead letters in this state.", OPEN, *LetterAction, _ANY, default=OPEN)
 REASON: Final = text("reason", "Only dead letters with this reason.", "bad json")
-DETAIL: Final = text("detail", "Only if the detail contains this text, in upper or lower case.", "line 1")
+DETAIL: Final = text("detail", "Only if the detail contains this text, ignoring case.", "line 1")
 TOPIC: Final = text("topic", "Only if the original record is on this topic.", "triggers.events")
 PREFIX: Final = text("prefix", "Only if the key of the original record starts with this text.", "order-")
 LIMIT: Final = integer("limit", "Maximum number of dead letters.", default=100, minimum=1, maximum=1000)

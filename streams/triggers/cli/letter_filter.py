@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS: Final = (
     click.option("--reason", help="Only dead letters with this reason."),
-    click.option("--detail", help="With --where: only if the detail contains this text, in upper or lower case."),
+    click.option("--detail", help="With --where: only if the detail contains this text, ignoring case."),
     click.option("--topic", help="With --where: only if the original record is on this topic."),
     click.option("--prefix", default="", help="With --where: only if the key of the record starts with this text."),
     click.option("--older-than", type=Duration(), help="With --where: only if the record is at least this old."),

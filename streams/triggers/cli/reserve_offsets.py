@@ -15,7 +15,7 @@ from triggers.recovery.lost_events import reserve_lost_offsets
 def reserve_offsets_command(ctx: click.Context, as_json: bool) -> None:
     """Continue from the changelog after the events were lost. All workers must be stopped.
 
-    The events topic was created anew and is empty. Sessions know their events by offset, so the command uses up
+    The events topic was recreated and is empty. Sessions know their events by offset, so the command uses up
     the offsets of the lost events, and sets the workers' group after them. The sessions continue as they are. Events
     that were not applied are lost, and those that were applied can no longer be explained.
     """

@@ -38,7 +38,7 @@ _OPTIONS: Final = (
     ),
     click.option(
         "--message",
-        help="Only sessions with a failed instance whose exception contains this text, in upper or lower case.",
+        help="Only sessions with a failed instance whose exception contains this text, ignoring case.",
     ),
     click.option("--trigger", "seen", help="Only sessions in which this trigger has fired."),
     click.option("--missing", help="Only sessions in which a task waits for this trigger."),

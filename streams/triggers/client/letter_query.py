@@ -19,7 +19,7 @@ class LetterQuery(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_
     reason: str | None = None
     """The letter has this reason."""
     detail: str | None = None
-    """The detail of the reason contains this, in upper or lower case."""
+    """The detail of the reason contains this, ignoring case."""
     topic: str | None = None
     """The original record is on this topic."""
     prefix: str = ""

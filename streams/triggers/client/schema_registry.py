@@ -135,7 +135,7 @@ def _parts(url: str) -> SplitResult:
     encoded = f"; percent-encode user and password ({quote('/', safe='')} for /)" if "@" in url else ""
     shown = without_secrets(url)
     raise SettingsError(
-        f"schema_registry_url (TRIGGERS_SCHEMA_REGISTRY_URL) is {shown!r}, it must be {wanted}{encoded}"
+        f"schema_registry_url (TRIGGERS_SCHEMA_REGISTRY_URL) is {shown!r}, but it must be {wanted}{encoded}"
     )
 
 

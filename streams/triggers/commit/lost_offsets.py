@@ -7,14 +7,14 @@ from dataclasses import dataclass
 OFFSET_LOST = (
     "the group has no committed offset for partition {partition} of {topic}, but the partition has sessions: reading it"
     " from the beginning would apply its events twice. Kafka deletes the offsets of a group that was empty for longer"
-    " than offsets.retention.minutes, and those of a topic that is deleted. If {topic} was created anew, run `triggers"
+    " than offsets.retention.minutes, and those of a topic that is deleted. If {topic} was recreated, run `triggers"
     " reserve-offsets`; if it was mirrored, `triggers copy --mirrored`. Otherwise set the offset with"
     " kafka-consumer-groups.sh --reset-offsets to the first event that was not applied"
 )
 
 ROWS_LOST = (
     "the events of partition {partition} of {topic} are applied up to offset {committed}, but the changelog has no rows"
-    " of it: the changelog was lost or created anew, and with it the sessions. Restore it from a backup, or stop all"
+    " of it: the changelog was lost or recreated, and with it the sessions. Restore it from a backup, or stop all"
     " workers and run `triggers rebuild`, which folds the events again"
 )
 
@@ -35,7 +35,7 @@ _REMOVED = (
 _TRUNCATED = (
     "partition {partition} of {topic} was truncated: the group {group} has committed offset {committed}, but the log"
     " ends at {end}. A replica that was not in sync has become the leader (unclean.leader.election.enable), or the"
-    " topic was created anew. Events at offsets {end} to {before} are applied but no longer in the topic. To continue"
+    " topic was recreated. Events at offsets {end} to {before} are applied but no longer in the topic. To continue"
     " with the events that are published from now on: {command}"
 )
 _COMMAND = (

@@ -53,7 +53,7 @@ def compile_plan(text: bytes) -> Plan:
         if edition == b"2":
             return compile_edition_2(text)
         if edition != b"1":
-            raise InvalidConfiguration(f"{EDITION!r}: there are the editions 1 and 2, it is {edition[:80].decode()}")
+            raise InvalidConfiguration(f"{EDITION!r}: it must be 1 or 2, but it is {edition[:80].decode()}")
     limits = parse_limits(directives.pop(LIMITS_NAME, b"{}"))
     manager = _manager_of(directives.pop(MANAGER_NAME, b"null"))
     tasks = {name: compile_rule(name, each, limits.timeouts) for name, each in directives.items()}
@@ -170,4 +170,4 @@ def _decoded(text: bytes, task: str, key: str, decode: Callable[[bytes], T], wha
         return decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         value = text[:80].decode(errors="replace")
-        raise InvalidConfiguration(f"task {task!r}: {key!r} must be {what}, it is {value}") from error
+        raise InvalidConfiguration(f"task {task!r}: {key!r} must be {what}, but it is {value}") from error

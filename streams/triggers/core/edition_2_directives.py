@@ -154,7 +154,7 @@ def parse_deadline(value: object, where: str) -> Deadline:
         raise InvalidConfiguration(f"{where}: 'in' is missing; it must be a duration")
     then = value.get("then", "expire")
     if then not in ("expire", "run"):
-        raise InvalidConfiguration(f"{where}: 'then' must be 'expire' or 'run', it is {then!r:.80}")
+        raise InvalidConfiguration(f"{where}: 'then' must be 'expire' or 'run', but it is {then!r:.80}")
     return Deadline(wait=parse_duration(value["in"], f"{where}: 'in'"), runs=then == "run")
 
 

@@ -20,12 +20,11 @@ from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.number_ranges import insert_number, remove_number
 from triggers.core.state.session import Session
 from triggers.core.state.waiting import Group
-from triggers.core.statuses import SCHEDULED, UNSTARTED, WAITING, Status
+from triggers.core.statuses import IN_FLIGHT, UNSTARTED, WAITING
 from triggers.core.trace_context import add_spans
 
 _MAX_INLINE_BYTES: Final = 512
 """Maximum size of kwargs in an instance's row, as in `fired_kwargs`."""
-_IN_FLIGHT: Final = frozenset({SCHEDULED, Status.RUNNING})
 
 
 def add_to_group(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance, held: Held) -> None:
@@ -128,5 +127,5 @@ def update_in_flight(session: Session, loaded: LoadedInstance) -> None:
     """Records whether an instance is scheduled or running, so that `cancelOn` finds it."""
     edges = session.waiting.change(loaded.task).in_flight
     remove_number(edges, loaded.number)
-    if loaded.instance.status in _IN_FLIGHT:
+    if loaded.instance.status in IN_FLIGHT:
         insert_number(edges, loaded.number)

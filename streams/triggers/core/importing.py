@@ -24,13 +24,12 @@ from triggers.core.lifecycle import join_cohort, schedule_attempt
 from triggers.core.plan import Plan
 from triggers.core.state.instance import Instance, Payload
 from triggers.core.state.session import Session
-from triggers.core.statuses import Status
+from triggers.core.statuses import IN_FLIGHT, Status
 from triggers.core.timer_rows import set_timer
 from triggers.errors import CallError, InstanceNotFound, InvalidConfiguration, SessionExists
 
 _Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 _Time = Annotated[int, Meta(ge=0, le=253_402_300_799_999)]
-_IN_FLIGHT: Final = frozenset({Status.SCHEDULED, Status.RUNNING})
 _ACTUAL_KWARGS: Final = "actualKwargs"
 
 
@@ -161,7 +160,7 @@ def _instance(session: Session, imported: ImportedInstance, payloads: _DistinctP
         kwargs={trigger: payloads.store(bytes(kwargs)) for trigger, kwargs in imported.kwargs.items()},
         unless_seen=sorted(imported.abandon_state),
         attempt=imported.attempt,
-        attempt_closed=imported.attempt > 0 and imported.status not in _IN_FLIGHT,
+        attempt_closed=imported.attempt > 0 and imported.status not in IN_FLIGHT,
         configuration=b"" if knows_kwargs else session.plan.digest,
         stamps=dict(imported.timestamps),
         metadata={key: bytes(value) for key, value in imported.metadata.items()},
@@ -173,7 +172,7 @@ def _instance(session: Session, imported: ImportedInstance, payloads: _DistinctP
 
 def _resume(builder: DecisionBuilder, imported: ImportedInstance, *, reissue: bool) -> None:
     """Restores the timer of an instance that is scheduled or running; with `reissue`, schedules a new attempt."""
-    if imported.status not in _IN_FLIGHT:
+    if imported.status not in IN_FLIGHT:
         return
     loaded = builder.session.instances.find(imported.name)
     if reissue:

@@ -39,6 +39,8 @@ CANCELLED: Final = "cancelled"
 RESOLVED_IN_EDITION_2 = RESOLVED | {EXPIRED, CANCELLED}
 WAITING: Final = frozenset({UNSTARTED, DELAYED})
 """Statuses in which an instance of edition 2 is offered events."""
+IN_FLIGHT: Final = frozenset({Status.SCHEDULED, Status.RUNNING})
+"""Statuses of an instance whose attempt has a command and no result yet."""
 
 CLOSES_ATTEMPT = RESOLVED | {Status.FAILED, Status.UNSTARTED}
 """Statuses that close the current attempt when the application sets them, so that a later result is stale."""

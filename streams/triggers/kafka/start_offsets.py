@@ -63,7 +63,7 @@ def lost_position_error(consumer: Consumer, position: TopicPartition, group: str
             f"Its retention is too short. To continue with the remaining records, stop the members of {group} and run"
         )
     else:
-        problem = f"{name} ends at offset {end}, but {group} was at {position.offset}: it was truncated or created anew"
+        problem = f"{name} ends at offset {end}, but {group} was at {position.offset}: it was truncated or recreated"
         advice = f"To read it from its beginning, stop the members of {group} and run"
     reset = f"kafka-consumer-groups.sh --group {group} --topic {position.topic}:{position.partition} --reset-offsets"
     return RecordsRemoved(f"{problem}. {advice} {reset} --to-offset {first} --execute")

@@ -27,7 +27,7 @@ class SessionQuery(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     exception: str | None = None
     """An instance is failed with this class of exception: `module.Class`, or the name after the last dot."""
     message: str | None = None
-    """An instance is failed, and the text of its exception contains this, in upper or lower case."""
+    """An instance is failed, and the text of its exception contains this, ignoring case."""
     seen: str | None = None
     """This trigger has been fired."""
     missing: str | None = None

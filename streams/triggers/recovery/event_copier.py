@@ -68,7 +68,7 @@ class EventCopier:
         self.last: dict[int, BulkRecord] = {}
         """Partition of the new log -> its last record so far."""
         self.copied = 0
-        self.left_out = 0
+        self.dead_letters_before = 0
         """Number of records that were dead letters before."""
         self.refused = 0
         """Number of events that were not applied yet and are dead letters now."""
@@ -89,7 +89,7 @@ class EventCopier:
         record = cast("Record", message)
         key = key_of(record)
         if not key or self._refused.take(record):
-            self.left_out += 1
+            self.dead_letters_before += 1
         elif is_misplaced(record, key, self._source_partitions):
             self._record_misplaced(message)
         else:

@@ -40,7 +40,7 @@ class Copied(Struct, frozen=True, kw_only=True):
     """Number of commands without a result, which are issued again."""
     late_events: int
     """Number of events that the rules demand and that the old log does not have."""
-    left_out: int
+    dead_letters_before: int
     """Number of records that were dead letters in the old installation."""
     refused: int
     """Number of events that are dead letters now."""
@@ -97,7 +97,7 @@ class InstallationCopy:
             rows=rows,
             commands=commands,
             late_events=late_events,
-            left_out=copier.left_out,
+            dead_letters_before=copier.dead_letters_before,
             refused=copier.refused,
             open_letters=open_letters,
             seconds=round(time.monotonic() - started, 1),

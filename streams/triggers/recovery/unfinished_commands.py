@@ -9,11 +9,10 @@ from triggers.core.commands import CancelTask, RunTask
 from triggers.core.decision import Decision
 from triggers.core.events import Event, TaskEvent, TaskStarted
 from triggers.core.state.session import Session
-from triggers.core.statuses import Status
+from triggers.core.statuses import IN_FLIGHT
 from triggers.errors import InstanceNotFound
 
 _SWEPT_AT: Final = 20_000
-_IN_FLIGHT: Final = frozenset({Status.SCHEDULED, Status.RUNNING})
 
 
 class UnfinishedCommands:
@@ -62,4 +61,4 @@ def _is_wanted(session: Session, command: RunTask) -> bool:
         instance = session.instances.find(command.instance).instance
     except InstanceNotFound:
         return False
-    return instance.attempt == command.attempt and instance.status in _IN_FLIGHT
+    return instance.attempt == command.attempt and instance.status in IN_FLIGHT

@@ -22,14 +22,12 @@ from triggers.core.events import RulesPublished, SessionImported
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows
 from triggers.core.state.session import Session
-from triggers.core.statuses import Status
+from triggers.core.statuses import IN_FLIGHT
 from triggers.core.view import SessionView, importable_state, view_session
 from triggers.errors import CallError, NotFound, SessionNotFound
 from triggers.redaction import without_secrets
 from triggers.settings import Settings
 from triggers.storages.contract import Storage
-
-_IN_FLIGHT: Final = frozenset({Status.SCHEDULED, Status.RUNNING})
 
 
 class MoveResult(StrEnum):
@@ -38,7 +36,7 @@ class MoveResult(StrEnum):
     MOVABLE = "would be moved"
     MOVED = "moved"
     THERE = "there already"
-    GONE_ON = "there already, and has gone on"
+    CHANGED_SINCE = "moved before, and changed since"
     DIFFERS = "differs"
     """The stream has a different session with that UID, or a different state of it."""
     IN_FLIGHT = "in flight"
@@ -47,7 +45,7 @@ class MoveResult(StrEnum):
     MISSING = "missing"
 
 
-DONE: Final = frozenset({MoveResult.MOVABLE, MoveResult.MOVED, MoveResult.THERE, MoveResult.GONE_ON})
+DONE: Final = frozenset({MoveResult.MOVABLE, MoveResult.MOVED, MoveResult.THERE, MoveResult.CHANGED_SINCE})
 """Results with which a session needs no attention: it is moved, or (in a dry run) it can be moved."""
 
 
@@ -101,7 +99,7 @@ class Migration:
         )
 
     def _move(self, original: SessionView, dry_run: bool) -> tuple[MoveResult, str]:
-        in_flight = [instance.name for instance in original.instances if instance.status in _IN_FLIGHT]
+        in_flight = [instance.name for instance in original.instances if instance.status in IN_FLIGHT]
         if in_flight and not self._reissue:
             return (
                 MoveResult.IN_FLIGHT,
@@ -129,7 +127,7 @@ class Migration:
         if first.state != event.state:
             return MoveResult.DIFFERS, "it was moved before and has changed in the old storage since"
         followed = existing.events - 1
-        return (MoveResult.GONE_ON, f"{followed} events have followed") if followed else (MoveResult.THERE, "")
+        return (MoveResult.CHANGED_SINCE, f"{followed} events have followed") if followed else (MoveResult.THERE, "")
 
     def _event(self, original: SessionView) -> SessionImported:
         now = time.time_ns() // 1_000_000

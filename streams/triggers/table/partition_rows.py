@@ -214,7 +214,7 @@ def open_rows(path: Path, topic_id: str, oldest_s: float) -> PartitionRows:
         return rows
     is_foreign = not rows.is_current(0)
     rows.close()
-    if is_foreign:  # if the changelog was lost and created anew, the file may be the last copy of the rows
+    if is_foreign:  # if the changelog was lost and recreated, the file may be the last copy of the rows
         _set_aside(path, "it belongs to an earlier changelog of this name")
     else:
         log.warning("a RocksDB file is outdated and is rebuilt from the changelog", path=str(path))

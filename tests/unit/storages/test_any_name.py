@@ -82,7 +82,7 @@ def test_metadata_that_has_the_name_of_an_attribute_does_not_become_it(storage: 
 MISTAKES = {
     '{"$limits": {"maxCascadeDepth": 0}}': "maxCascadeDepth",
     '{"$manager": {}}': r"'\$manager' must be the key of a manager",
-    '{"$edition": 3}': r"'\$edition': there are the editions 1 and 2",
+    '{"$edition": 3}': r"'\$edition': it must be 1 or 2, but it is 3",
     '{"$limit": {"maxCascadeDepth": 5}}': r"'\$limit'.*did you mean '\$limits'",
     '{"$session": {"finalize": "end"}}': r"The block '\$session' needs '\$edition': 2",
     '{"$forward": {"on": "a", "to": "b"}}': r"The block '\$forward' needs '\$edition': 2",

@@ -151,7 +151,7 @@ def _invalid(locations: Locations, task: str, directive: str | None, message: st
 
 
 def _fix(message: str, key: str) -> str:
-    wanted = message.partition("must be ")[2].partition(", it is ")[0]
+    wanted = message.partition("must be ")[2].partition(", but it is ")[0]
     return f"make {key!r} {wanted}" if wanted else f"change or delete {key!r}"
 
 

@@ -9,12 +9,9 @@ from triggers.analysis.explain.explanation import MissingCause
 from triggers.core.instance_names import instance_name
 from triggers.core.plan import Rule
 from triggers.core.state.instance import Instance
-from triggers.core.statuses import RESOLVED, Status
+from triggers.core.statuses import IN_FLIGHT, RESOLVED, Status
 
 Numbered = tuple[int, Instance]
-
-
-_UNDER_WAY = frozenset({Status.SCHEDULED, Status.RUNNING})
 
 
 _WHY = {
@@ -84,7 +81,7 @@ class Causes:
 
 
 def _distance(instance: Instance, resolved: Collection[str]) -> int:
-    if instance.status in _UNDER_WAY:
+    if instance.status in IN_FLIGHT:
         return 0
     if instance.status == Status.UNSTARTED:
         return 2

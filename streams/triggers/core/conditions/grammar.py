@@ -152,7 +152,7 @@ def _combinator(value: dict[str, object], scope: _Scope, step: str | None = None
     items, windowed = value[key], within > 0
     if not isinstance(items, list) or not items:
         raise InvalidConfiguration(
-            f"{scope.where}: {key!r} must be a list of one condition or more, it is {items!r:.80}"
+            f"{scope.where}: {key!r} must be a list of one condition or more, but it is {items!r:.80}"
         )
     inner = f".{key}" if step is None else step
     children = tuple(
@@ -189,7 +189,7 @@ def _leaf(value: object, scope: _Scope, keys: tuple[str, ...], names: tuple[str,
     alias = require_text(written.get("as", trigger), f"{scope.where}: 'as'")
     keep = written.get("keep")
     if keep not in (None, "first", "latest"):
-        raise InvalidConfiguration(f"{scope.where}: 'keep' must be 'first' or 'latest', it is {keep!r:.80}")
+        raise InvalidConfiguration(f"{scope.where}: 'keep' must be 'first' or 'latest', but it is {keep!r:.80}")
     when, count = _expression(written, "when", scope, names), _count(written.get("count", 1), f"{scope.where}: 'count'")
     return Leaf(
         trigger=trigger,
