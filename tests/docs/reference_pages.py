@@ -61,8 +61,8 @@ JSON_SHAPES = {
     " is_finished}`",
     "migrate": "`[{session, result, instances, unresolved, detail}]`; `result` is `would be moved`, `moved`,"
     " `there already`, `moved before, and changed since`, `differs`, `in flight`, `refused` or `missing`",
-    "copy": "`{partitions, events, versions, sessions, rows, commands, late_events, dead_letters_before, refused, open_letters,"
-    " seconds}`",
+    "copy": "`{partitions, events, versions, sessions, rows, commands, late_events, dead_letters_before, refused,"
+    " open_letters, seconds}`",
     "reserve-offsets": "`[{partition, sessions, first}]`; `first` is the offset of the next event",
     "rebuild": "`{partitions: [{partition, events, sessions, rows, different, removed_before}], different, written}`",
     "dead-letters list": "`[{coordinates, reason, detail, topic, partition, offset, time, key, value, headers: [[name,"

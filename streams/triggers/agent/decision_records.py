@@ -143,8 +143,8 @@ class DecisionRecords:
         if count <= MAX_FORWARDS:
             return outputs
         detail = (
-            f"{MAX_FORWARDS} forwards in a row led to the event that caused this one: if the rules form a cycle, remove"
-            " a $forward from it"
+            f"{MAX_FORWARDS} `$forward`s in a row led to the event that caused this one: if the rules form a cycle,"
+            " remove a `$forward` from it"
         )
         return [self._letters.encode_forward(record, output, detail) for output in outputs]
 

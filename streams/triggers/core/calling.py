@@ -1,4 +1,4 @@
-"""Evaluates the expressions of `with`: the arguments of a Celery task, and the kwargs of a forward."""
+"""Evaluates the expressions of `with`: the arguments of a Celery task, and the kwargs that `$forward` fires with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fires a trigger in a session of edition 2: for its tasks in declaration order, then for forwards."""
+"""Fires a trigger in a session of edition 2: for its tasks in declaration order, then for `$forward`."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ _FORWARD: Final = "forward:"
 
 
 def forward_id(uid: str, position: int, number: int) -> str:
-    """Returns the id of an event that a session forwards: the number-th one because of the event at the position."""
+    """Returns the id of the event that `$forward` fires in another session: the n-th one of the event at a position."""
     return f"{_FORWARD}{uid}:{position}:{number}"
 
 
 def parse_forward_id(event_id: str) -> tuple[str, int] | None:
-    """Returns the session that forwarded an event and the number of the forward, or None if nobody forwarded it."""
+    """Returns the session whose `$forward` fired an event, and its number there, or None for any other event."""
     uid, _, rest = event_id.removeprefix(_FORWARD).rpartition(":")
     uid = uid.rpartition(":")[0]
     return (uid, int(rest)) if event_id.startswith(_FORWARD) and rest.isdigit() else None
 
 
 def fire_in_edition_2(builder: DecisionBuilder, follow: FollowUps, fired: FiredKwargs) -> None:
-    """Fires a trigger, then starts or delays the instances that became ready, and forwards the event."""
+    """Fires a trigger, starts or delays the instances that became ready, and fires the `$forward`s."""
     _begin(builder, follow, fired)
     ready: list[LoadedInstance] = []
     for rule in builder.session.plan.by_trigger.get(fired.trigger, ()):

@@ -1,4 +1,4 @@
-"""`FollowUps`: what an event causes in edition 2 besides commands, such as outcome triggers, cancels and forwards."""
+"""`FollowUps`: what an event causes in edition 2 besides commands, such as outcome triggers and `$forward`s."""
 
 from __future__ import annotations
 

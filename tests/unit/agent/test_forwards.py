@@ -33,7 +33,7 @@ def event_of(output: Output) -> TriggerFired:
 
 
 def read_back(output: Output, *, offset: int) -> Record:
-    """The record that a forward has produced, as the owner of its session's partition reads it."""
+    """The record that `$forward` has produced, as the owner of its session's partition reads it."""
     key = output.key or b""
     partition = partition_of(key, PARTITIONS)
     return record(output.value or b"", key, offset=offset, partition=partition, headers=output.headers)
@@ -80,7 +80,7 @@ async def test_sessions_that_forward_in_circles_are_stopped_after_eight_forwards
     (output,) = to(NAMES.dead_letters, batch)
     letter = decode_dead_letter(output.value)
     assert letter.reason == "forwarded too often"
-    assert "8 forwards in a row" in letter.detail
+    assert "8 `$forward`s in a row" in letter.detail
     assert (letter.topic, letter.key) == ("test.events", b"b")
     assert event_of(Output(letter.topic, letter.key, letter.value)).trigger == "go"
 

@@ -47,7 +47,7 @@ def remark_lines(difference: SessionDifference) -> Iterator[str]:
     """Yields a line for everything else that differs in a session, and for everything that is not known."""
     for forward in difference.forwards:
         sign = _SIGNS[forward.change]
-        yield f"{sign} forwards {forward.trigger} to {forward.session} {_short(forward.kwargs)}"
+        yield f"{sign} $forward fires {forward.trigger} in {forward.session} {_short(forward.kwargs)}"
     for timer in difference.open:
         what = timer.kind or "timer"
         yield f"not known: the {what} of {timer.instance} is due at {moment(timer.due)}, after the last event"

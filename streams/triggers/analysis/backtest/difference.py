@@ -137,7 +137,7 @@ def _repeats_unknown(old: Run | None, new: NewRun | None, lost: Collection[Attem
 
 
 def _forwards(old: Sequence[Forwarded], new: Sequence[Forwarded]) -> list[ForwardDifference]:
-    """Pairs equal forwards, whatever their times, and returns the others."""
+    """Pairs equal `$forward`s, whatever their times, and returns the others."""
     left, added = list(old), list[Forwarded]()
     for forward in new:
         same = next((one for one in left if one[:3] == forward[:3]), None)

@@ -1,4 +1,4 @@
-"""Finds rules that feed themselves: cycles of tasks that make each other begin again, and forwards that come back."""
+"""Finds rules that feed themselves: cycles of tasks that start each other again, and `$forward`s that come back."""
 
 from __future__ import annotations
 
@@ -73,18 +73,18 @@ def _every_leaf(task: Rule) -> Leaf | None:
 
 
 class ForwardCycle(NamedTuple):
-    """A forward whose event leads to the same forward again, where the same rules are."""
+    """A `$forward` whose event leads to the same `$forward` again, where the same rules are."""
 
     number: int
-    """Number of the forward in `$forward`."""
+    """Its number among the `$forward`s of the rules."""
     way: list[str]
-    """The triggers on the way, from the forwarded one to the one that is forwarded again."""
+    """The triggers on the way, from the one that it fires to the one that it waits for."""
     is_own_session: bool
     """True if it is the session itself that gets the event."""
 
 
 def find_forward_cycles(rules: Edition2Plan) -> list[ForwardCycle]:
-    """Returns the forwards without a `when` that come back to themselves."""
+    """Returns the `$forward`s without a `when` that come back to themselves."""
     cycles = []
     for number, forward in enumerate(rules.forwards):
         if forward.leaf.when is None and (way := _way_back(rules, forward)):
@@ -93,7 +93,7 @@ def find_forward_cycles(rules: Edition2Plan) -> list[ForwardCycle]:
 
 
 def _way_back(rules: Edition2Plan, forward: Forward) -> list[str]:
-    """Returns the shortest way from what is fired to the trigger of the forward's leaf; empty if there is none."""
+    """Returns the shortest way from what it fires to what the `$forward` waits for; empty if there is none."""
     begin = forward.trigger or forward.leaf.trigger
     ways = {begin: [begin]}
     ahead = [begin]
@@ -108,7 +108,7 @@ def _way_back(rules: Edition2Plan, forward: Forward) -> list[str]:
 
 
 def _causes(rules: Edition2Plan, trigger: str) -> Iterator[str]:
-    """Yields the triggers that may be fired because this one is, here or by a forward of the same rules."""
+    """Yields the triggers that may be fired because this one is, here or by a `$forward` of the same rules."""
     for task in rules.by_trigger.get(trigger, ()):
         yield task.name
         yield from (f"{task.name}:{status}" for status in OUTCOMES)

@@ -51,7 +51,7 @@ KINDS: Final = {
     "deadline-always-wins": Kind(
         Severity.ERROR, "A deadline is always over before the task's delay, so the task never runs."
     ),
-    "endless-forward": Kind(Severity.ERROR, "A session forwards an event to itself without end."),
+    "endless-forward": Kind(Severity.ERROR, "`$forward` fires a trigger in its own session without end."),
     "never-true": Kind(Severity.WARNING, "A leaf is never true, whatever is fired."),
     "always-true": Kind(Severity.WARNING, "A `when` is true of every event."),
     "subsumed-branch": Kind(Severity.WARNING, "A branch of `any` decides nothing, because another one is true, too."),
@@ -78,7 +78,7 @@ KINDS: Final = {
     ),
     "unless-ends-task": Kind(Severity.NOTE, "In a task with `andEvery`, `unless` abandons every later instance, too."),
     "forward-chain": Kind(
-        Severity.NOTE, "A forwarded event is forwarded again wherever the same rules are, up to eight times."
+        Severity.NOTE, "`$forward` fires again for what it has fired, wherever the same rules are, up to eight times."
     ),
     "unbounded-and-every": Kind(Severity.NOTE, "Nothing limits how many instances of the task a session can have."),
     "task-prefix": Kind(Severity.NOTE, "A task's name does not begin with `t_`."),

@@ -1,4 +1,4 @@
-"""Finds forwards of edition 2 that come back, or that never forward anything."""
+"""Finds `$forward`s that come back, or that never fire anything."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ def forward_findings(rules: Edition2Plan, locations: Locations, supply: Supply) 
     location = locations.find(FORWARD)
     for cycle in find_forward_cycles(rules):
         name, message = _forward_cycle(cycle, rules.forwards[cycle.number])
-        fix = "give the forward a `when` that ends it, or forward it as a trigger that is not forwarded again"
+        fix = "give the `$forward` a `when` that ends it, or let it fire a trigger that no `$forward` waits for"
         yield finding(name, location, message, fix, task=FORWARD)
     for forward in rules.forwards:
         if why := _why_never(forward, supply):
-            message = f"{forward.leaf.trigger!r} is never forwarded: {why}"
-            yield finding("never-true", location, message, "correct the forward, or delete it", task=FORWARD)
+            message = f"`$forward` never fires for {forward.leaf.trigger!r}: {why}"
+            yield finding("never-true", location, message, "correct the `$forward`, or delete it", task=FORWARD)
 
 
 def _forward_cycle(cycle: ForwardCycle, forward: Forward) -> tuple[str, str]:
     way = " → ".join(map(repr, cycle.way))
     if cycle.is_own_session:
-        begin = f"{forward.leaf.trigger!r} is forwarded to the session itself"
-        return "endless-forward", f"{begin} and comes back ({way}), until a dead letter ends it after eight times"
-    begin = f"{forward.leaf.trigger!r} is forwarded again by every session with the same rules"
-    return "forward-chain", f"{begin} ({way}); after eight times comes a dead letter"
+        begin = f"`$forward` fires in the session itself for {forward.leaf.trigger!r}"
+        return "endless-forward", f"{begin}, again and again ({way}), until the ninth time becomes a dead letter"
+    begin = f"`$forward` fires again for {forward.leaf.trigger!r} in every session with the same rules"
+    return "forward-chain", f"{begin} ({way}), until the ninth time becomes a dead letter"
 
 
 def _why_never(forward: Forward, supply: Supply) -> str:

@@ -62,7 +62,7 @@ def stop_of(trace: Trace, task: str, number: int, status: str) -> str:
 
 
 def effects_of_commands(trace: Trace, decision: Decision) -> Iterator[Effect]:
-    """Yields the commands, timers, withdrawn commands and forwards of an event, except the session's own timer."""
+    """Yields the commands, timers, withdrawn commands and `$forward`s of an event, except the session's own timer."""
     for cancel in decision.cancels:
         running = ", which is ended if it runs" if cancel.terminate else ""
         yield _effect(Does.WITHDREW, cancel.instance, f"attempt {cancel.attempt}{running}")

@@ -66,7 +66,7 @@ _DOES = {
     Does.METADATA: "{names} gets new metadata",
     Does.TIMER: "a timer of {names} is set",
     Does.WITHDREW: "the command of {names} is withdrawn",
-    Does.FORWARDED: "a trigger is forwarded",
+    Does.FORWARDED: "$forward fires a trigger",
 }
 _DO = {
     Does.CREATED: "{names} are created",

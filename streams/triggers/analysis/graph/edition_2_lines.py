@@ -67,7 +67,7 @@ def _timeout_lines(limits: Timeouts) -> Iterator[str]:
 
 
 def forward_lines(forward: Forward) -> tuple[str, ...]:
-    """Returns what a forward fires, and in which session."""
+    """Returns the trigger that a `$forward` fires, and its session."""
     fired = forward.trigger or forward.leaf.trigger
     arguments = () if forward.arguments is None else (f"with {_cut(', '.join(forward.arguments))}",)
     return (f"fires {fired}", f"in session {_cut(forward.to.text)}", *arguments)

@@ -14,7 +14,7 @@ from triggers.core.edition_2_rule import Edition2Rule
 
 
 def picture_of_edition_2(rules: Edition2Plan, title: str) -> Picture:
-    """Returns a picture of all tasks, their conditions, the triggers that they use, and forwards to other sessions."""
+    """Returns a picture of all tasks, their conditions, the triggers that they use, and the `$forward`s."""
     drawing = _Drawing(rules)
     for task in rules.tasks.values():
         drawing.add_task(task)
