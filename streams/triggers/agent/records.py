@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from confluent_kafka import KafkaError, Message
+from mypy_extensions import mypyc_attr
 
 from triggers.kafka.records import Header, Record
 from triggers.process.exits import ExitCode, Stop
 
 
+@mypyc_attr(acyclic=True)
 @dataclass(init=False, slots=True)
 class Output:
     """A record that the batch's transaction produces."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from mypy_extensions import mypyc_attr
+
 from triggers.agent.records import Output
 from triggers.core.commands import Outcome
 from triggers.core.events import Event
@@ -10,6 +12,7 @@ from triggers.kafka.records import Record
 from triggers.telemetry.spans import Span
 
 
+@mypyc_attr(acyclic=True)
 class SessionTurn:
     """A session with its events and outputs of one batch."""
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mypy_extensions import mypyc_attr
+
 from triggers.core.commands import BoundRules, CancelTask, Command, ForwardTrigger, Outcome
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 @dataclass(init=False, slots=True)
 class FireRecord:
     """A trigger that fired in a decision: the trigger of the event, or the task's name when its result cascades."""
@@ -24,6 +27,7 @@ class FireRecord:
         self.scheduled = scheduled
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 @dataclass(init=False, slots=True)
 class Decision:
     """The effects of one event on its session."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from mypy_extensions import mypyc_attr
+
 from triggers.core.commands import Command, Outcome
 from triggers.core.decision import Decision, FireRecord
 from triggers.core.events import SessionEvent, TriggerFired
@@ -10,6 +12,7 @@ from triggers.core.state.session import Session
 from triggers.core.trace_context import sampled_span
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 class DecisionBuilder:
     """Collects the effects of one event on a session until the decision is built."""
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from triggers.core.state.header import HeldByInstance
 from triggers.core.state.instance import SMALL, Payload
 from triggers.core.state.session import Session
@@ -17,6 +19,7 @@ _MAX_INLINE_BYTES: Final = 512
 """Maximum size in bytes of kwargs in an instance's row, which is written about three times."""
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 class FiredKwargs:
     """The kwargs of a trigger while it fires.
 

@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 from operator import attrgetter
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from triggers.core.commands import Outcome
 from triggers.core.decision import FireRecord
 from triggers.core.decision_builder import DecisionBuilder
@@ -80,6 +82,7 @@ def _all_in(names: Sequence[str], have: Collection[str]) -> bool:
 _number: Final = attrgetter("number")
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 class _Offer:
     """One trigger offered to the waiting instances of one task that uses it."""
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import final
 
+from mypy_extensions import mypyc_attr
+
 from triggers.core.conditions.held import Held
 from triggers.core.state.instance import Instance
 
 
+@mypyc_attr(acyclic=True)
 @final
 class LoadedInstance:
     """An instance with its task, number, name and row.
@@ -33,6 +36,7 @@ class LoadedInstance:
         """The contributions of a new instance of edition 2 whose delay is about to begin, as it is in no group yet."""
 
 
+@mypyc_attr(acyclic=True)
 @final
 class StatusMove:
     """Says that the row of an instance has another status than before. Counts and indexes follow from it."""
