@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import fields
 from typing import Any, Final
 
 import msgspec
@@ -45,7 +46,9 @@ _IN_OBJECTS: Final = frozenset(
     {"status", "kwargs", "unless_seen", "stamps", "metadata", "result", "configuration", "sequence", "spans"}
 )
 """Fields of the engine's instance that the object contains or that can be derived, and the spans, of which embedded
-storages have none. The others are stored unchanged."""
+storages have none."""
+_AS_STORED: Final = [each.name for each in fields(Instance) if each.name not in _IN_OBJECTS]
+"""The other fields of the engine's instance, which are stored unchanged."""
 
 _DERIVED: Final = frozenset(
     {
@@ -193,8 +196,8 @@ def _thaw_instance(session: Session, stored: TaskInstance) -> None:
 
 def _engine_instance(session: Session, stored: TaskInstance, number: int) -> Instance:
     instance = _as_known(session, stored, number)
-    for field in Instance.__struct_fields__:
-        if field in stored.engine and field not in _IN_OBJECTS:
+    for field in _AS_STORED:
+        if field in stored.engine:
             setattr(instance, field, stored.engine[field])
     return instance
 
@@ -242,7 +245,7 @@ def _freeze_instances(session: Session, objects: SessionObjects) -> set[bytes]:
     needed = set()
     for loaded in session.instances.scan():
         stored, instance = objects.instances[loaded.name], loaded.instance
-        stored.engine |= {key: value for key, value in structs.asdict(instance).items() if key not in _IN_OBJECTS}
+        stored.engine |= {name: getattr(instance, name) for name in _AS_STORED}
         if shadowed := {key: bytes(value).decode() for key, value in instance.metadata.items() if key in _USED}:
             stored.engine[SHADOWED] = shadowed
         if instance.status == Status.SCHEDULED and instance.configuration not in {b"", session.header.configuration}:

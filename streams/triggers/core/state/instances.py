@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from triggers.core.instance_names import instance_name, parse_instance_name
 from triggers.core.state.header import Header, TaskState
-from triggers.core.state.instance import Instance, decode_instance, encode_instance
+from triggers.core.state.instance import Instance
+from triggers.core.state.instance_codec import decode_instance, encode_instance
 from triggers.core.state.loaded_instance import LoadedInstance, StatusMove
 from triggers.core.state.rows import instance_suffix, parse_instance_suffix
 from triggers.core.state.session_rows import SessionRows
 from triggers.core.statuses import FAILED
 from triggers.errors import InstanceNotFound
-
-_encode: Final = encode_instance  # a final name is not looked up, which would take 130 instructions
 
 
 class Instances:
@@ -90,7 +88,7 @@ class Instances:
         """
         for loaded in self._changed:
             instance = loaded.instance
-            self._rows.put(instance_suffix(loaded.task, loaded.number), _encode(instance))
+            self._rows.put(instance_suffix(loaded.task, loaded.number), encode_instance(instance))
             before, after = loaded.stored_status, instance.status
             if before != after or after == FAILED:
                 self._moves.append(StatusMove(loaded.task, loaded.number, before, after, instance))
