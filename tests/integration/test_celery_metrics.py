@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
-import msgspec
 import pytest
 from prometheus_client.core import Metric
 from tests.support.celery_process import CeleryProcess, celery_worker
@@ -90,7 +90,7 @@ def test_a_port_in_use_is_one_line_and_ends_the_worker(settings: Settings) -> No
 
 
 def _command(name: str, number: int = 0, **fields: Any) -> RunTask:
-    return msgspec.structs.replace(make_command(f"{TASKS}.{name}", "s1", number, **fields), time=1)
+    return replace(make_command(f"{TASKS}.{name}", "s1", number, **fields), time=1)
 
 
 def _wait_until_settled(port: int, worker: CeleryProcess, ended: int) -> dict[str, Metric]:

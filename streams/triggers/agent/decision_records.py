@@ -29,7 +29,6 @@ from triggers.topology import Topology
 UNKNOWN_QUEUE: Final = "triggers.UnknownQueue"
 """`exceptionType` of an instance whose queue has no topic."""
 
-_RUN_TASK: Final = RunTask  # a final name is not looked up, which would take 130 instructions
 _json: Final = msgspec.json.Encoder().encode
 
 
@@ -96,7 +95,7 @@ class DecisionRecords:
             if command.queue is None
             else self._queued(command, command.queue, key, record, traced)
             for command in decision.commands
-            if isinstance(command, _RUN_TASK)
+            if isinstance(command, RunTask)
         ]
         if decision.cancels:
             outputs += self._cancellations(key, decision.cancels, traced)

@@ -8,37 +8,10 @@ from typing import Final
 
 from msgspec import Struct
 
+from triggers.core.run_task import RunTask as RunTask  # noqa: PLC0414  # mypy asks for an alias if others import it from here
+
 QUEUE_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What the name of a queue looks like. It is a part of a topic's name."""
-
-
-class RunTask(Struct, frozen=True, kw_only=True, gc=False):
-    """A request to run one attempt of an instance. It becomes a record of `<ns>.commands`."""
-
-    session: str
-    instance: str
-    """Name of the instance, `<task>#<n>`."""
-    attempt: int
-    """Number of the attempt, counted from 1."""
-    run: str
-    """Name of the Celery task."""
-    kwargs: bytes = b"{}"
-    """JSON object, trigger -> kwargs, with `withParams` merged in."""
-    using: str | None = None
-    """Key of the task runner, or None for the default runner."""
-    depth: int = 0
-    """Number of replays and retries behind this instance: Celery's `request.retries`."""
-    time: int = 0
-    """Time of the event that caused the command, in milliseconds since 1970-01-01 UTC."""
-    queue: str | None = None
-    """Queue that the rule names. The commands of a queue are on a topic of their own."""
-    spans: bytes = b""
-    """Spans of the events behind it, as `trace_context` joins them. They are not in the record's value."""
-
-    @property
-    def id(self) -> str:
-        """The task id. It is stable: a command that is delivered twice has the same id both times."""
-        return f"{self.session}/{self.instance}/{self.attempt}"
 
 
 class SetTimer(Struct, frozen=True, kw_only=True, gc=False):

@@ -33,7 +33,6 @@ for would exhaust the memory of every worker that reads the event, one after ano
 _COMMAND_BYTES: Final = 512
 """Size of a command without its kwargs, roughly."""
 
-_RUN_TASK: Final = RunTask  # a final name is not looked up, which would take 130 instructions
 _json: Final = msgspec.json.Encoder().encode
 
 
@@ -200,7 +199,7 @@ def store_exception(metadata: dict[str, bytes], kind: str, context: bytes, info:
 def command_for(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance) -> RunTask:
     """Returns the command of the instance's current attempt."""
     instance = loaded.instance
-    return _RUN_TASK(
+    return RunTask(
         session=builder.session.uid,
         instance=loaded.name,
         attempt=instance.attempt,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from codecs import BOM_UTF8
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import asdict
 from hashlib import blake2b
 from urllib.parse import quote
 
@@ -22,7 +23,7 @@ from triggers.analysis.input_file import InputFile
 from triggers.analysis.verify.masking import mask_event
 from triggers.analysis.view_changes import ChangedValue, changes_between
 from triggers.codec.event_lines import decode_members, event_members
-from triggers.core.commands import CancelTask, Command, ForwardTrigger
+from triggers.core.commands import CancelTask, Command, ForwardTrigger, RunTask
 from triggers.core.config import validate_configuration
 from triggers.core.decision import Decision
 from triggers.core.events import ConfigurationUpdated, Event, RulesPublished
@@ -191,7 +192,7 @@ def decision_members(decision: Decision) -> dict[str, object]:
 
 
 def _command(command: Command | CancelTask | ForwardTrigger) -> dict[str, object]:
-    fields = msgspec.structs.asdict(command)
+    fields = asdict(command) if isinstance(command, RunTask) else msgspec.structs.asdict(command)
     fields.pop("spans", None)  # the events of a capsule have no traces
     members = {name: Raw(value) if isinstance(value, bytes) else value for name, value in fields.items()}
     return {"command": type(command).__name__} | members
