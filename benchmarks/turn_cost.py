@@ -22,6 +22,7 @@ from benchmarks.report import table
 
 _KINDS = {
     "four": "four events of a session in a batch",
+    "json": "the same in plain JSON",
     "one": "one event of a session in a batch",
     "lives": "a page and both results of its task in a batch",
 }

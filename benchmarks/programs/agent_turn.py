@@ -20,11 +20,11 @@ from tests.support.records import record
 
 from benchmarks.workload import opening, pages
 from triggers.codec import encode_event
-from triggers.core.events import TaskFinished, TaskStarted
+from triggers.core.events import Event, TaskFinished, TaskStarted, TriggerFired
 
 _SESSIONS = 100
 _BATCHES = 4
-_EVENTS_OF_A_SESSION = {"four": 4, "one": 1, "lives": 3}
+_EVENTS_OF_A_SESSION = {"four": 4, "json": 4, "one": 1, "lives": 3}
 """Kind of batches -> events of each session in a batch. In `lives`, these are a page and both results of its task."""
 
 
@@ -78,11 +78,19 @@ def _open_sessions(bench: Bench, kind: str) -> list[list[object]]:
 
 def _event(kind: str, batch: int, turn: int, session: int) -> bytes:
     if kind != "lives" or turn == 0:
-        return pages()[7 * batch + 3 * turn + session]
+        encode = _encode_json if kind == "json" else encode_event
+        return pages(encode)[7 * batch + 3 * turn + session]
     instance = f"t_importResponses#{batch + 2}"
     if turn == 1:
         return encode_event(TaskStarted(instance=instance, attempt=1))
     return encode_event(TaskFinished(instance=instance, attempt=1, result=b'{"x":1}'))
+
+
+def _encode_json(event: Event) -> bytes:
+    """Encodes a page as an application without a library of ours writes it."""
+    if not isinstance(event, TriggerFired):
+        raise TypeError(f"a page fires a trigger; {event!r} does not")
+    return b'{"trigger":"%s","kwargs":%s}' % (event.trigger.encode(), event.kwargs)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from triggers.codec.confluent_framing import ConfluentRecords, SchemaSource
 from triggers.codec.event_shapes import SHAPES, check_limits, payloads
 from triggers.codec.event_times import event_times
 from triggers.codec.hot_records import read_trigger_fired
+from triggers.codec.json_fires import decode_json
 from triggers.codec.json_payloads import check_payload
-from triggers.codec.plain_json import decode_json
 from triggers.codec.reasons import Reason
 from triggers.codec.trace_headers import read_trace
 from triggers.core.events import Event, TriggerFired

@@ -16,8 +16,8 @@ import msgspec
 from msgspec import Raw
 
 from triggers.codec.event_shapes import SHAPES, wire_name
+from triggers.codec.json_fires import decode_json
 from triggers.codec.keys import encode_key
-from triggers.codec.plain_json import decode_json
 from triggers.codec.reasons import Reason
 from triggers.core.events import ConfigurationUpdated, Event, TriggerFired
 from triggers.core.kwargs import join_object

@@ -1,4 +1,4 @@
-"""Decodes events in plain JSON, which a service in any language can write.
+"""Decodes events of all kinds in plain JSON, which a service in any language can write.
 
     {"trigger": "pageReceived", "kwargs": {"page": 3}, "id": "a1", "time": "2024-03-01T10:20:30Z"}
     {"configuration": {"t_import": {"after": ["pageReceived"], "run": "app.tasks.import_page"}}}
@@ -20,18 +20,18 @@ from typing import Any, Final, Literal, NoReturn, cast, get_type_hints
 import msgspec
 from msgspec import Raw, Struct
 
-from triggers.codec.event_shapes import MAX_NAME_CHARACTERS, SHAPES, WIRE_NAMES, Shape, check_limits, wire_name
+from triggers.codec.event_shapes import SHAPES, WIRE_NAMES, Shape, check_limits, wire_name
 from triggers.codec.event_times import event_times
-from triggers.codec.json_payloads import check_json, refuse_non_object
+from triggers.codec.json_payloads import refuse_non_object
 from triggers.codec.reasons import Reason
-from triggers.core.events import Event, TriggerFired
+from triggers.core.events import Event
 from triggers.errors import Undecodable
 
 _NULL = (b"", b"null")
 
 
-class _TriggerFired(Struct, frozen=True, forbid_unknown_fields=True):
-    """The JSON of `TriggerFired`, which is on the hot path. The classes of the other events are generated."""
+class JsonFire(Struct, frozen=True, forbid_unknown_fields=True):
+    """The JSON of `TriggerFired`, which `json_fires` reads. The classes of the other events are generated."""
 
     trigger: str
     kwargs: Raw = Raw()
@@ -51,34 +51,8 @@ class _Common(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     rules: str | None = None
 
 
-_decode_trigger_fired = msgspec.json.Decoder(_TriggerFired).decode
+decode_fire: Final = msgspec.json.Decoder(JsonFire).decode
 _decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
-
-
-def decode_json(value: bytes, position: int, time: int) -> Event:
-    """Decodes an event. Its payloads are slices of the value. Raises Undecodable."""
-    check_json(value, "the value")
-    try:
-        fire = _decode_trigger_fired(value)
-    except msgspec.ValidationError:
-        return _decode_any(value, position, time)
-    kwargs = bytes(fire.kwargs)
-    if kwargs[:1] != b"{":
-        kwargs = payload(fire.kwargs, "kwargs") or b"{}"
-    at, recorded = (time, 0) if fire.time is None else event_times(fire.time, time)
-    event = TriggerFired(
-        position=position,
-        time=at,
-        recorded=recorded,
-        id=fire.id or None,
-        source=fire.source or None,
-        rules=fire.rules or None,
-        trigger=fire.trigger,
-        kwargs=kwargs,
-    )
-    if len(value) > MAX_NAME_CHARACTERS:
-        check_limits(event)
-    return event
 
 
 def payload(raw: Raw, name: str) -> bytes:
@@ -89,7 +63,8 @@ def payload(raw: Raw, name: str) -> bytes:
     return b"" if text in _NULL else text
 
 
-def _decode_any(value: bytes, position: int, time: int) -> Event:
+def decode_any_json(value: bytes, position: int, time: int) -> Event:
+    """Decodes an event of any kind, whose text `check_json` has accepted. Raises Undecodable."""
     try:
         members = _decode_members(value)
     except msgspec.ValidationError:

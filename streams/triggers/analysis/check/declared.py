@@ -10,7 +10,7 @@ import msgspec
 from triggers.analysis.check.worlds import FiredMove
 from triggers.analysis.event_log import read_log
 from triggers.analysis.input_file import InputFile, input_file_of
-from triggers.codec.plain_json import decode_json
+from triggers.codec.json_fires import decode_json
 from triggers.core.events import Event, TriggerFired
 from triggers.errors import CallError, Undecodable
 
