@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from triggers.core.memo import remember_bounded
 from triggers.errors import InstanceNotFound
+
+KNOWN_TASKS: Final = 64
+KNOWN_NUMBERS: Final = 1024
+"""Numbers of an instance whose names and keys are remembered by task, because all sessions have such instances."""
+
+_names: Final[dict[str, list[str]]] = {}
 
 
 def instance_name(task: str, number: int) -> str:
     """Returns `<task>#<n>`."""
-    return f"{task}#{number}"
+    names = _names.get(task)
+    return names[number] if names is not None and 0 <= number < len(names) else _remember_name(task, number)
+
+
+def _remember_name(task: str, number: int) -> str:
+    if not 0 <= number < KNOWN_NUMBERS:
+        return f"{task}#{number}"
+    names = _names.get(task)
+    if names is None:
+        names = remember_bounded(_names, KNOWN_TASKS, task, [])
+    while len(names) <= number:
+        names.append(f"{task}#{len(names)}")
+    return names[number]
 
 
 def parse_instance_name(name: str) -> tuple[str, int]:

@@ -26,6 +26,8 @@ from collections.abc import Iterator
 from typing import Final, Protocol
 
 from triggers.core.commands import SetTimer
+from triggers.core.instance_names import KNOWN_NUMBERS, KNOWN_TASKS
+from triggers.core.memo import remember_bounded
 from triggers.core.timer_kinds import TIMER_ORDER, TimerKind
 
 Changes = dict[bytes, bytes | None]
@@ -84,7 +86,23 @@ def numbered(kind: bytes, number: int) -> bytes:
 
 def instance_suffix(task: str, number: int) -> bytes:
     """Returns the suffix of an instance. The number has a fixed length, so a task's name may contain any character."""
-    return b"i" + task.encode() + b"\0" + number.to_bytes(8, "big")
+    suffixes = _suffixes.get(task)
+    return suffixes[number] if suffixes is not None and 0 <= number < len(suffixes) else _remember_suffix(task, number)
+
+
+def _remember_suffix(task: str, number: int) -> bytes:
+    start = instances_prefix(task)
+    if not 0 <= number < KNOWN_NUMBERS:
+        return start + number.to_bytes(8, "big")
+    suffixes = _suffixes.get(task)
+    if suffixes is None:
+        suffixes = remember_bounded(_suffixes, KNOWN_TASKS, task, [])
+    while len(suffixes) <= number:
+        suffixes.append(start + len(suffixes).to_bytes(8, "big"))
+    return suffixes[number]
+
+
+_suffixes: Final[dict[str, list[bytes]]] = {}
 
 
 def instances_prefix(task: str | None = None) -> bytes:
