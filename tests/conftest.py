@@ -16,6 +16,7 @@ from celery.utils.dispatch import Signal
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from tests.support.histories import reproduced
+from tests.support.kept_consumers import close_consumers
 from tests.support.left_processes import MARK, wait_until_none_is_left
 from tests.support.redis_server import RedisServer
 from tests.support.shared_broker import shared_broker
@@ -84,6 +85,12 @@ def celery_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for signal, connected in receivers:
         signal.receivers = connected
         signal.sender_receivers_cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def consumers_end_with_the_test() -> Iterator[None]:
+    yield
+    close_consumers()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from tests.support.offsets import fetch_ends
 from tests.support.topic_setup import create_topics
 
 from triggers.settings import Settings
@@ -118,6 +119,7 @@ def test_position_and_end_event_stand_behind_markers_and_aborted_records(setting
         assert end.offset() == 6
         assert [at.offset for at in kafka.position([start])] == [6]
         assert kafka.get_watermark_offsets(start, timeout=PATIENCE_S) == (0, 6)
+        assert fetch_ends(kafka, topic, [0]) == {0: 6}
 
 
 def test_the_end_event_stands_before_an_open_transaction(settings: Settings, topic: str) -> None:
@@ -134,6 +136,7 @@ def test_the_end_event_stands_before_an_open_transaction(settings: Settings, top
 
         assert read_to_the_end_event(of_committed)[1].offset() == 2
         assert of_committed.get_watermark_offsets(start, timeout=PATIENCE_S) == (0, 2)
+        assert fetch_ends(of_committed, topic, [0]) == {0: 2}
         assert of_committed.get_watermark_offsets(start, cached=True) == (0, 5), "what was fetched tells the whole log"
         assert read_to_the_end_event(of_all)[1].offset() == 5
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, KafkaException, TopicPartition
 
 from triggers.kafka.repeated_calls import repeat_while_electing
 
@@ -15,6 +15,20 @@ _ELECTION_S = 90.0
 def fetch_end(consumer: Consumer, partition: TopicPartition) -> int:
     """Returns the offset that the partition's next record will get."""
     return repeat_while_electing(lambda: consumer.get_watermark_offsets(partition, timeout=_ANSWER_S), _ELECTION_S)[1]
+
+
+def fetch_ends(consumer: Consumer, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+    """Returns the offset that the next record of each partition will get. It is one request, unlike `fetch_end`."""
+    asked = [TopicPartition(topic, partition, OFFSET_END) for partition in partitions]
+    return {tp.partition: tp.offset for tp in repeat_while_electing(lambda: _ends(consumer, asked), _ELECTION_S)}
+
+
+def _ends(consumer: Consumer, asked: list[TopicPartition]) -> list[TopicPartition]:
+    answers = consumer.offsets_for_times(asked, timeout=_ANSWER_S)
+    for each in answers:
+        if each.error is not None:
+            raise KafkaException(each.error)
+    return answers
 
 
 def fetch_committed(consumer: Consumer, partitions: Sequence[TopicPartition]) -> list[TopicPartition]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from confluent_kafka import Consumer, TopicPartition
-from tests.support.offsets import fetch_committed, fetch_end
+from confluent_kafka import TopicPartition
+from tests.support.kept_consumers import kept_consumer
+from tests.support.offsets import fetch_committed, fetch_ends
 from tests.support.topic_reader import PATIENCE_S, wait_until
 from tests.support.worker_process import workers_of
 
@@ -14,15 +15,11 @@ from triggers.topology import Topology
 def group_lag(settings: Settings) -> int:
     """Returns the lag of the workers' group on the events topic, as `kafka-consumer-groups` shows it."""
     names = Topology(settings.namespace)
-    consumer = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents})
-    try:
-        places = [TopicPartition(names.events, p) for p in range(settings.partitions)]
-        committed = fetch_committed(consumer, places)
-        ends = {tp.partition: fetch_end(consumer, tp) for tp in places}
-        # A broker that has just begun may tell ends before what is committed: no partition makes up for another.
-        return sum(abs(ends[tp.partition] - max(tp.offset, 0)) for tp in committed)
-    finally:
-        consumer.close()
+    consumer = kept_consumer(settings.brokers, names.agents)
+    committed = fetch_committed(consumer, [TopicPartition(names.events, p) for p in range(settings.partitions)])
+    ends = fetch_ends(consumer, names.events, range(settings.partitions))
+    # A broker that has just begun may tell ends before what is committed: no partition makes up for another.
+    return sum(abs(ends[tp.partition] - max(tp.offset, 0)) for tp in committed)
 
 
 def wait_until_processed(settings: Settings, timeout_s: float = PATIENCE_S) -> None:
