@@ -204,7 +204,7 @@ def test_the_command_counts_finished_commands_only_where_celery_is_not_installed
     produce(settings, names.commands, transactions=1, each=5)
     ledger = Ledger()
     for offset in range(5):
-        assert ledger.take(offset)
+        assert ledger.accept(offset)
     for offset in range(1, 5):
         ledger.settle(offset)
     checkpoint = ledger.checkpoint()

@@ -53,7 +53,7 @@ class Holder:
         ready = self.partition.offsets[place : place + self.chance.choice([5, 40, 400])]
         for offset in ready:
             self.next = offset + 1
-            if not self.ledger.take(offset):
+            if not self.ledger.accept(offset):
                 is_known = offset in self.partition.finished or offset in self.ledger.pending
                 assert is_known, f"the ledger takes {offset} for finished"
                 continue
@@ -139,7 +139,7 @@ def test_a_fragmented_partition_behind_a_long_task_still_fits_into_a_commit() ->
     start = 10**10
     ledger, offsets = Ledger(start), range(start, start + 10**10, 10**7)
     for offset in offsets:
-        ledger.take(offset)
+        ledger.accept(offset)
         ledger.count_run(offset)
     for offset in offsets[1::2]:
         ledger.settle(offset)
@@ -150,5 +150,5 @@ def test_a_fragmented_partition_behind_a_long_task_still_fits_into_a_commit() ->
     assert checkpoint.offset == start
     assert 1500 < len(checkpoint.metadata.encode()) <= MAX_METADATA_BYTES
     again = Ledger(*checkpoint)
-    assert [offset for offset in offsets[:200] if again.take(offset)] == list(offsets[:200:2])
-    assert {offset for offset in offsets[200:] if again.take(offset)} >= set(offsets[200::2])
+    assert [offset for offset in offsets[:200] if again.accept(offset)] == list(offsets[:200:2])
+    assert {offset for offset in offsets[200:] if again.accept(offset)} >= set(offsets[200::2])

@@ -198,7 +198,7 @@ class CommandSource:
         if ledger is None or partition is None or offset is None:
             return None
         self._proofs.pass_record(partition, offset)
-        if not ledger.take(offset):
+        if not ledger.accept(offset):
             return None
         size = len(message.value() or b"")
         self._bytes[partition] += size

@@ -85,7 +85,7 @@ class Ledger:
         if self._unread.pop(gap, None) is not None:
             self.dirty = True
 
-    def take(self, offset: int) -> bool:
+    def accept(self, offset: int) -> bool:
         """Accepts a delivered command. Returns False if it is finished, or was delivered before.
 
         Offsets must be passed in order, except when a gap is read again.

@@ -144,15 +144,15 @@ class AsyncPublisher:
         size = len(record.value)
         on_done = partial(self._resolve, future, size)
         try:
-            delivery = self._sender.enqueue(self._topic, record.key, record.value, record.headers, on_done)
+            in_flight = self._sender.enqueue(self._topic, record.key, record.value, record.headers, on_done)
         except TriggersError as error:
             self._on_failure(error)
             future.set_exception(error)
             return future
         self._events += 1
         self._bytes += size
-        if not self._producers or self._producers[-1] is not delivery.producer:
-            self._producers.append(delivery.producer)
+        if not self._producers or self._producers[-1] is not in_flight.producer:
+            self._producers.append(in_flight.producer)
         if self._timer is None:
             self._idle.clear()
             self._timer = loop.call_later(_POLL_EVERY_S, self._poll, loop)
@@ -172,12 +172,12 @@ class AsyncPublisher:
             self._timer = None
             self._idle.set()
 
-    def _resolve(self, future: asyncio.Future[Coordinates], size: int, delivery: RecordInFlight) -> None:
-        """Resolves the future of a delivery that is acknowledged or has failed. Called while a producer is polled."""
+    def _resolve(self, future: asyncio.Future[Coordinates], size: int, in_flight: RecordInFlight) -> None:
+        """Resolves the future of a record that is acknowledged or has failed. Called while a producer is polled."""
         self._events -= 1
         self._bytes -= size
         try:
-            coordinates = self._sender.coordinates_of(delivery)
+            coordinates = self._sender.coordinates_of(in_flight)
         except TriggersError as error:
             self._on_failure(error)
             if not future.done():

@@ -89,12 +89,12 @@ class KafkaSender:
         """
         while True:
             try:
-                delivery = self.enqueue(topic, key, value, headers, on_done or _ignore)
+                in_flight = self.enqueue(topic, key, value, headers, on_done or _ignore)
             except Overloaded:
                 self._producers.get().poll(_FULL_QUEUE_POLL_S)
             else:
-                delivery.producer.poll(0)
-                return delivery
+                in_flight.producer.poll(0)
+                return in_flight
 
     def enqueue(
         self,
@@ -106,34 +106,34 @@ class KafkaSender:
     ) -> RecordInFlight:
         """Queues a record like `send`, but raises Overloaded while the queue is full.
 
-        It calls no callback; a thread of the caller has to poll the producer of the delivery. Without `on_done`, nobody
-        learns what became of the record.
+        It calls no callback; a thread of the caller has to poll the record's producer. Without `on_done`, nobody learns
+        what became of the record.
         """
-        delivery = RecordInFlight(self._producers.get(), topic, on_done)
-        report = None if on_done is None else delivery.report
+        in_flight = RecordInFlight(self._producers.get(), topic, on_done)
+        report = None if on_done is None else in_flight.report
         try:
-            delivery.producer.produce(topic, value, key, on_delivery=report, headers=list(headers))
+            in_flight.producer.produce(topic, value, key, on_delivery=report, headers=list(headers))
         except BufferError as error:
             raise Overloaded("the queue of the Kafka producer is full") from error
         except KafkaException as error:
-            raise self._error_for(delivery, error.args[0]) from error
-        return delivery
+            raise self._error_for(in_flight, error.args[0]) from error
+        return in_flight
 
-    def wait_for(self, delivery: RecordInFlight) -> Coordinates:
+    def wait_for(self, in_flight: RecordInFlight) -> Coordinates:
         """Blocks until the record is on all in-sync replicas and returns its coordinates.
 
         Raises TooLarge. Raises BrokerUnavailable after `publish_timeout_s`; the record may have been written
         nevertheless.
         """
-        while not delivery.done:
-            delivery.producer.poll(_POLL_S)
-        return self.coordinates_of(delivery)
+        while not in_flight.done:
+            in_flight.producer.poll(_POLL_S)
+        return self.coordinates_of(in_flight)
 
-    def coordinates_of(self, delivery: RecordInFlight) -> Coordinates:
+    def coordinates_of(self, in_flight: RecordInFlight) -> Coordinates:
         """Returns the coordinates of a record that is done. Raises like `wait_for`; does not block."""
-        if delivery.error is not None:
-            raise self._error_for(delivery, delivery.error)
-        return delivery.coordinates
+        if in_flight.error is not None:
+            raise self._error_for(in_flight, in_flight.error)
+        return in_flight.coordinates
 
     def close(self) -> None:
         """Blocks until no record is in flight, for at most `publish_timeout_s`. The sender may be used again."""
@@ -156,15 +156,15 @@ class KafkaSender:
         options = client_options(self._settings, ClientKind.PRODUCER, ours)
         return Producer({**options, "error_cb": self._causes.record})
 
-    def _error_for(self, delivery: RecordInFlight, error: KafkaError) -> TriggersError:
+    def _error_for(self, in_flight: RecordInFlight, error: KafkaError) -> TriggersError:
         if error.code() in TOO_LARGE:
-            return TooLarge(f"the record is larger than max.message.bytes of {delivery.topic}: send less, or raise it")
+            return TooLarge(f"the record is larger than max.message.bytes of {in_flight.topic}: send less, or raise it")
         if error.fatal() or error.code() in _REPLACE_PRODUCER:
-            self._producers.discard(delivery.producer)
+            self._producers.discard(in_flight.producer)
         if error.code() in NO_TOPIC:
-            return TopicMissing(f"there is no topic {delivery.topic}: run `triggers topics create`")
+            return TopicMissing(f"there is no topic {in_flight.topic}: run `triggers topics create`")
         if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
-            return unavailable(self._settings, error, f"Write on topic {delivery.topic}")
+            return unavailable(self._settings, error, f"Write on topic {in_flight.topic}")
         if error.code() == MESSAGE_TIMED_OUT:
             return self._causes.reported_error() or BrokerUnavailable(
                 f"Kafka at {self._settings.shown_brokers} has not acknowledged the record within"

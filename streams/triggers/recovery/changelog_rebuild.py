@@ -165,7 +165,7 @@ class _Rebuild:
             folded.begin()
             if (offset := message.offset() or 0) % _REPORTED_EVERY == 0:
                 self._on_progress(self._before + offset - first)
-            if self._refused.take(cast("Record", message)):
+            if self._refused.match_next(cast("Record", message)):
                 continue
             event = self._decode(message)
             if events == 0:

@@ -88,7 +88,7 @@ class EventCopier:
         """Copies an event, applies it, and follows what it causes."""
         record = cast("Record", message)
         key = key_of(record)
-        if not key or self._refused.take(record):
+        if not key or self._refused.match_next(record):
             self.dead_letters_before += 1
         elif is_misplaced(record, key, self._source_partitions):
             self._record_misplaced(message)

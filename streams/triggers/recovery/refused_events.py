@@ -32,8 +32,8 @@ class RefusedEvents:
         self._by_coordinates = {(each.partition, each.offset): each for each in refused}
         self._contents = Counter((each.partition, each.key, each.value) for each in refused)
 
-    def take(self, record: Record) -> bool:
-        """Returns whether the record was refused. Each record may be passed once.
+    def match_next(self, record: Record) -> bool:
+        """Returns whether the next record of its partition was refused. Each record may be passed once, in order.
 
         Raises CallError if another record is at the coordinates of a dead letter, so that the topic is a mirror.
         """

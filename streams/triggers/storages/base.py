@@ -79,7 +79,7 @@ class BaseStorageBackend(Lockable, Storage):
         """Returns the milliseconds since 1970, for events without a time."""
         return time.time_ns() // 1_000_000
 
-    def _note_due(self, due: int | None) -> None:
+    def _store_due_time(self, due: int | None) -> None:
         """Stores when the session's first timer is due, for `due_sessions`; None: it has none. Does nothing by default.
 
         Called with the lock held: before the session is saved with a timer that is due earlier than stored, and after
@@ -90,7 +90,7 @@ class BaseStorageBackend(Lockable, Storage):
     def due_sessions(cls, now: int, **worker_arguments: Any) -> list[str]:  # noqa: ARG003  # for subclasses
         """Returns the UIDs of the sessions with timers that are due at `now`, in milliseconds since 1970.
 
-        Raises NotSupported unless the storage overrides it together with `_note_due`.
+        Raises NotSupported unless the storage overrides it together with `_store_due_time`.
         """
         raise NotSupported(f"{cls.__name__} does not list its sessions; call manager.run_due() for each of them")
 
@@ -114,7 +114,7 @@ class BaseStorageBackend(Lockable, Storage):
             self._metas["due"] = due = next((timer.due for timer in self._timers()), None)
             if self._metas.get("events"):
                 self._store()
-            self._note_due(due)
+            self._store_due_time(due)
         return written
 
     @override
@@ -148,7 +148,7 @@ class BaseStorageBackend(Lockable, Storage):
     def _note_first_timer(self, live: LiveSession) -> None:
         due = next((timer.due for timer in timers_except_cooldowns(live.session, live.rows)), None)
         if due is not None and (self._metas.get("due") is None or due < self._metas["due"]):
-            self._note_due(due)
+            self._store_due_time(due)
             self._metas["due"] = due
 
     def _timers(self, *until: int) -> list[SetTimer]:

@@ -99,7 +99,7 @@ class CacheStorageBackend(BaseStorageBackend):
         return stored
 
     @override
-    def _note_due(self, due: int | None) -> None:
+    def _store_due_time(self, due: int | None) -> None:
         DueIndex(self.cache).store(self.uid, due)
 
     def _save(self) -> None:

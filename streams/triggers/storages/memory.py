@@ -114,7 +114,7 @@ class MemoryStorageBackend(BaseStorageBackend):
         return sorted(uid for uid, due in cls._due.items() if due <= now)
 
     @override
-    def _note_due(self, due: int | None) -> None:
+    def _store_due_time(self, due: int | None) -> None:
         self._due.pop(self.uid, None)
         if due is not None:
             self._due[self.uid] = due

@@ -43,7 +43,7 @@ class Span:
     name: str
     kind: Kind
     trace: TraceContext
-    """The context that spans below it continue: the id of the trace and its own."""
+    """The ids of the trace and of the span itself, which spans below it continue."""
     parent: TraceContext | None
     started_ns: int
     """Nanoseconds since 1970-01-01 UTC."""
@@ -53,7 +53,7 @@ class Span:
     links: list[bytes] = field(default_factory=list)
     """Spans of sampled traces, as `core.trace_context` stores them."""
     error: str = ""
-    """What went wrong, or empty."""
+    """The reason if the hop has failed, otherwise no text."""
 
 
 class SpanSink(Protocol):

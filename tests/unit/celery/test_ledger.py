@@ -13,7 +13,7 @@ from triggers.celery.ledger import Checkpoint, Ledger, finished_beyond
 def _holding(*offsets: int, after: Checkpoint | None = None) -> Ledger:
     ledger = Ledger(*after) if after else Ledger()
     for offset in offsets:
-        ledger.take(offset)
+        ledger.accept(offset)
     return ledger
 
 
@@ -46,7 +46,7 @@ def test_commands_that_finished_behind_a_long_task_are_not_repeated() -> None:
     assert checkpoint.offset == 0
     assert finished(checkpoint, range(12)) == [*range(1, 10)]
     again = Ledger(*checkpoint)
-    assert [offset for offset in range(12) if again.take(offset)] == [0, 10, 11]
+    assert [offset for offset in range(12) if again.accept(offset)] == [0, 10, 11]
 
 
 def test_an_owner_that_rereads_only_a_part_passes_the_rest_on() -> None:
@@ -58,7 +58,7 @@ def test_an_owner_that_rereads_only_a_part_passes_the_rest_on() -> None:
 
     third = Ledger(*_committed(second, handover=True))
 
-    assert [offset for offset in range(10) if third.take(offset)] == [0, 5, 6, 7, 9]
+    assert [offset for offset in range(10) if third.accept(offset)] == [0, 5, 6, 7, 9]
 
 
 def test_there_is_nothing_to_commit_before_a_delivery() -> None:
@@ -86,7 +86,7 @@ def test_a_gap_before_a_command_is_unfinished_until_it_is_proved_harmless() -> N
     checkpoint = _committed(ledger)
 
     assert checkpoint.offset == 2
-    assert [offset for offset in range(7) if Ledger(*checkpoint).take(offset)] == [2, 3, 4, 6]
+    assert [offset for offset in range(7) if Ledger(*checkpoint).accept(offset)] == [2, 3, 4, 6]
     ledger.close_gap((2, 5))
     assert _committed(ledger).offset == 6
 
@@ -95,7 +95,7 @@ def test_a_gap_that_is_read_again_delivers_the_missing_commands_once() -> None:
     ledger = _holding(0, 1, 6, 7)
     ledger.settle(6)
 
-    again = [offset for offset in range(9) if ledger.take(offset) and offset != 4]
+    again = [offset for offset in range(9) if ledger.accept(offset) and offset != 4]
 
     assert again == [2, 3, 5, 8]
     assert list(ledger.pending) == [0, 1, 2, 3, 4, 5, 7, 8]
@@ -106,7 +106,7 @@ def test_offsets_still_missing_after_rereading_are_a_gap_again() -> None:
     ledger = _holding(0, 6)
 
     for offset in (2, 3, 6):
-        ledger.take(offset)
+        ledger.accept(offset)
 
     assert ledger.gaps == [(1, 2), (4, 6)]
     ledger.close_gap((1, 6))  # judged before it was read again, so the verdict no longer applies
@@ -116,7 +116,7 @@ def test_offsets_still_missing_after_rereading_are_a_gap_again() -> None:
 def test_missing_offsets_at_the_beginning_of_an_assignment_are_a_gap_too() -> None:
     ledger = Ledger(10, None)
 
-    ledger.take(13)
+    ledger.accept(13)
 
     assert ledger.gaps == [(10, 13)]
     assert _committed(ledger).offset == 10
@@ -191,14 +191,14 @@ def test_settling_is_idempotent() -> None:
 def test_foreign_metadata_is_ignored(metadata: str) -> None:
     ledger = Ledger(5, metadata)
 
-    assert [ledger.take(offset) for offset in (5, 6)] == [True, True]
+    assert [ledger.accept(offset) for offset in (5, 6)] == [True, True]
     assert not any(map(finished_beyond(5, metadata), range(5, 10)))
 
 
 def test_metadata_is_json_that_names_offsets_relative_to_the_commit() -> None:
     ledger = Ledger(1000, None)
     for offset in (1000, 1001, 1002):
-        ledger.take(offset)
+        ledger.accept(offset)
     ledger.settle(1001)
 
     checkpoint = _committed(ledger)
@@ -234,4 +234,4 @@ def test_an_offset_that_was_never_delivered_between_unfinished_commands_is_not_f
 
     second = Ledger(*_committed(first))
 
-    assert [offset for offset in range(6) if second.take(offset)] == [0, 2, 3, 4, 5]
+    assert [offset for offset in range(6) if second.accept(offset)] == [0, 2, 3, 4, 5]

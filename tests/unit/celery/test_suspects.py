@@ -17,7 +17,7 @@ def _lost(count: int, *running: int) -> tuple[Ledger, list[CommandInHand]]:
     ledger = Ledger()
     for _ in range(2):
         for offset in range(count):
-            ledger.take(offset)
+            ledger.accept(offset)
         for offset in running:
             ledger.count_run(offset)
         checkpoint = ledger.checkpoint()
@@ -26,7 +26,7 @@ def _lost(count: int, *running: int) -> tuple[Ledger, list[CommandInHand]]:
         if not running:
             break
     for offset in range(count):
-        ledger.take(offset)
+        ledger.accept(offset)
     return ledger, [_command(ledger, offset) for offset in range(count)]
 
 

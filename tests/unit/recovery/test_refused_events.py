@@ -26,21 +26,21 @@ def record(offset: int, value: bytes) -> Record:
 def test_the_record_at_the_coordinates_of_a_letter_was_refused() -> None:
     refused = RefusedEvents([letter(7, b"a")], TOPIC)
 
-    assert [refused.take(record(6, b"a")), refused.take(record(7, b"a"))] == [False, True]
+    assert [refused.match_next(record(6, b"a")), refused.match_next(record(7, b"a"))] == [False, True]
 
 
 def test_another_record_at_the_coordinates_of_a_letter_shows_a_mirror() -> None:
     with pytest.raises(CallError, match="add --mirrored"):
-        RefusedEvents([letter(7, b"a")], TOPIC).take(record(7, b"b"))
+        RefusedEvents([letter(7, b"a")], TOPIC).match_next(record(7, b"b"))
 
 
 def test_in_a_mirror_as_many_records_of_a_content_were_refused_as_there_are_letters() -> None:
     refused = RefusedEvents([letter(7, b"a", "old.events"), letter(9, b"a", "old.events")], TOPIC, is_mirror=True)
 
-    taken = [refused.take(record(offset, value)) for offset, value in enumerate((b"b", b"a", b"a", b"a", b"b"))]
+    taken = [refused.match_next(record(offset, value)) for offset, value in enumerate((b"b", b"a", b"a", b"a", b"b"))]
 
     assert taken == [False, True, True, False, False]
 
 
 def test_without_letters_nothing_was_refused() -> None:
-    assert not RefusedEvents([], TOPIC).take(record(0, b"a"))
+    assert not RefusedEvents([], TOPIC).match_next(record(0, b"a"))
