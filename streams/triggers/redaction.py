@@ -10,7 +10,7 @@ _NAME: Final = r"[\w.-]*(?:password|passwd|passphrase|secret|token|api[_-]?key|k
 """A name whose value is secret. It is the end of the name that counts: `password.file` and `token.endpoint` are not."""
 _SECRET_NAME: Final = re.compile(rf"(?i){_NAME}|sasl\.oauthbearer\.config|sasl\.jaas\.config")
 _IN_URL: Final = re.compile(r"(?<=//)[^\s'\"]*@")
-"""What stands before the last `@` of a URL. A password that is not percent-encoded may contain `/`, `?`, `#`, `@`."""
+"""The text before the last `@` of a URL. A password that is not percent-encoded may contain `/`, `?`, `#`, `@`."""
 _WITHOUT_SCHEME: Final = re.compile(r"[^\s'\",/:=@]+:(?!//)[^\s'\",]*@(?=[\w\[])")
 _PARAMETER: Final = re.compile(rf"""(?i)\b({_NAME})(\s*=\s*)("[^"]*"|'[^']*'|[^\s&;,'"]+)""")
 _IN_MAPPING: Final = re.compile(rf"""(?i)(["'])({_NAME})\1(\s*:\s*)("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')""")

@@ -244,7 +244,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TraceExport(msgspec.Struct, frozen=True, kw_only=True):
-    """What OpenTelemetry's own variables say about the export of spans. Its SDK reads the other ones itself."""
+    """OpenTelemetry's own variables about the export of spans. Its SDK reads the other ones itself."""
 
     variable: str = ""
     """The variable that names the endpoint, or empty if there is none."""

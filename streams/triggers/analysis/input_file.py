@@ -125,7 +125,7 @@ def input_file_of(text: str) -> InputFile | None:
 
 
 _UNREADABLE = (OSError, EOFError, zlib.error, ValueError)
-"""What files raise: no access, a truncated or damaged gzip, UTF-16 that is none, a path with a NUL character."""
+"""The errors of files: no access, a truncated or damaged gzip, UTF-16 that is none, a path with a NUL character."""
 
 
 class _Source(io.RawIOBase):

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 
 class Scope(StrEnum):
-    """What a token allows."""
+    """The permissions of a token."""
 
     INGEST = "ingest"
     """Fire triggers."""

@@ -66,7 +66,7 @@ class LetterList(Struct, frozen=True, kw_only=True):
 
 
 class LetterChange(Struct, frozen=True, kw_only=True):
-    """What an operator's request did with a dead letter."""
+    """The effect of an operator's request on a dead letter."""
 
     dead_letter: LetterView
     changed: bool

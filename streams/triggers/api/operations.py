@@ -55,7 +55,7 @@ class Operation:
     path: str
     handler: Handler
     scope: Scope | None
-    """What the token must allow, or None if no token is needed."""
+    """The scope that the token must have, or None if no token is needed."""
     tag: str
     summary: str
     description: str = ""

@@ -77,7 +77,7 @@ class Kind(Enum):
 
 
 class ItemError(Struct, frozen=True, kw_only=True):
-    """What is wrong with one of several events."""
+    """The defect of one of several events."""
 
     index: int
     """Number of the event in the body, counted from 0."""
@@ -92,13 +92,13 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     title: str
     status: int
     detail: str = ""
-    """What is wrong with this request, and the fix."""
+    """The defect of this request, and the fix."""
     request_id: str = ""
     """The request's id, which the server's log lines have as well."""
     reason: str = ""
     """The reason with which a worker would dead-letter the event."""
     errors: list[ItemError] = []
-    """What is wrong with which of several events; at most the first 20."""
+    """The defects of several events, at most the first 20."""
 
 
 class ProblemError(Exception):

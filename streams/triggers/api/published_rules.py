@@ -66,7 +66,7 @@ class PublishBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Published(Struct, frozen=True, kw_only=True):
-    """What publishing did."""
+    """The effect of a publication."""
 
     name: str
     version: int | None
@@ -115,7 +115,7 @@ class PublishedRules(Struct, frozen=True):
                 description=_PUBLISH_DESCRIPTION,
                 parameters=(RULES,),
                 body=Body({JSON: Media(PublishBody, {"configuration": _RULES, "match": ["order-*"]})}),
-                responses={200: DocumentedResponse("What publishing did.", Published, _PUBLISHED)},
+                responses={200: DocumentedResponse("The effect of a publication.", Published, _PUBLISHED)},
                 problems=_REFUSALS,
             ),
         ]

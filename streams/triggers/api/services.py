@@ -1,4 +1,4 @@
-"""What the operations of the API share: clients of Kafka and of the workers. They connect on first use."""
+"""The clients of Kafka and of the workers that all operations of the API share. They connect on first use."""
 
 from __future__ import annotations
 

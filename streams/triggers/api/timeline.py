@@ -20,9 +20,9 @@ class TimelineEvent(Struct, frozen=True, kw_only=True):
     time: int
     """Milliseconds since 1970-01-01 UTC."""
     type: str
-    """What the event is, as in plain JSON: `fire`, `finished`, `replay`, …"""
+    """The kind of the event, as in plain JSON: `fire`, `finished`, `replay`, …"""
     what: str
-    """What happened, in words."""
+    """The event in words."""
     id: str | None
     source: str | None
     """Producer of the event."""
@@ -31,7 +31,7 @@ class TimelineEvent(Struct, frozen=True, kw_only=True):
     outcome: Outcome | None
     """Its outcome, or None if the session refused it."""
     effects: list[str]
-    """What it did, or why it had no effect, in words."""
+    """Its effect, or the reason why it had none, in words."""
 
 
 class Timeline(Struct, frozen=True, kw_only=True):

@@ -46,7 +46,7 @@ class Ledger:
         """Continues from what the last holder committed. Metadata that is not ours is ignored."""
         saved = _decode(metadata)
         self._todo = [(committed + start, committed + start + length) for start, length in saved.todo]
-        """What the last holder had not finished before `_known`."""
+        """The ranges that the last holder had not finished before `_known`."""
         self._known = committed + saved.high
         """Offset up to which the last holder knew what was finished."""
         self._runs = {committed + offset: count for offset, count in saved.runs.items()}

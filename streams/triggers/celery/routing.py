@@ -1,4 +1,4 @@
-"""What Celery's own options say about a task: its queue, and when it expires."""
+"""Celery's own options of a task: its queue, and when it expires."""
 
 from __future__ import annotations
 

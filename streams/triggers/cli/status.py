@@ -18,7 +18,7 @@ from triggers.settings import Settings
 
 
 class Overview(Struct, frozen=True):
-    """What the command prints with `--json`."""
+    """The document that the command prints with `--json`."""
 
     statuses: StatusCounts
     failures: FailureGroups

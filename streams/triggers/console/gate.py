@@ -1,4 +1,4 @@
-"""What surrounds each page: who may see it, its form, its headers, and error pages instead of errors."""
+"""The frame of each page: who may see it, its form, its headers, and error pages instead of errors."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _ID: Final = re.compile(rf"[A-Za-z0-9-]{{1,{MAX_ID}}}")
 
 
 class Target(NamedTuple):
-    """What a job is about."""
+    """The sessions or dead letters of a job, and its action."""
 
     action: Action
     entered: Mapping[str, str]

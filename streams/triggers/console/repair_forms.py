@@ -29,7 +29,7 @@ ALWAYS_CHANGED: Final = frozenset({"modified", "events"})
 
 
 class Repair(StrEnum):
-    """What can be done with an instance. The values are in the addresses of the forms."""
+    """The repairs of an instance. The values are in the addresses of the forms."""
 
     REPLAY = "replay"
     SKIP = "skip"
@@ -44,11 +44,11 @@ MEANINGS: Final[Mapping[Repair, str]] = {
     Repair.CANCEL: "The instance ends: its task is not run, or its result is not wanted any more.",
     Repair.STATUS: "The instance gets another status, as if its task had reported it.",
 }
-"""What each repair does, in words."""
+"""The effect of each repair, in words."""
 
 
 class Preview(NamedTuple):
-    """What an event would do."""
+    """The effects that an event would have."""
 
     sentences: list[str]
     changes: list[ChangedValue]

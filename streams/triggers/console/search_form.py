@@ -23,7 +23,7 @@ FIELDS: Final = ("prefix", *_TEXTS, "rules", "stuck", "older_than", "unchanged_f
 
 
 class SearchForm(NamedTuple):
-    """What somebody searches for."""
+    """A search for sessions, as somebody has entered it."""
 
     entered: Mapping[str, str]
     """The filters that are set, as they were entered."""

@@ -66,7 +66,7 @@ class InstanceRow(NamedTuple):
     exception: ExceptionText | None
     times: list[tuple[str, str]]
     repairs: list[Repair]
-    """What can be done with it in its present status."""
+    """The repairs that its present status allows."""
     attempts: list[Attempt]
 
 

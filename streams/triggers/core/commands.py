@@ -11,7 +11,7 @@ from msgspec import Struct
 from triggers.core.run_task import RunTask as RunTask  # noqa: PLC0414  # mypy asks for an alias if others import it from here
 
 QUEUE_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-"""What the name of a queue looks like. It is a part of a topic's name."""
+"""The form of the name of a queue. It is a part of a topic's name."""
 
 
 class SetTimer(Struct, frozen=True, kw_only=True, gc=False):

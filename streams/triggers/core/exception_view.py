@@ -1,4 +1,4 @@
-"""What an instance's metadata say about the exception with which an attempt ended."""
+"""The exception with which an attempt ended, as the instance's metadata have it."""
 
 from __future__ import annotations
 

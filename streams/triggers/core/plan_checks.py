@@ -1,4 +1,4 @@
-"""What a storage can carry out of a configuration. A rule that it would ignore is refused when it arrives."""
+"""Checks that a storage can carry out a configuration. A rule that it would ignore is refused when it arrives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a job publishes for an item, whether it still should, and what the event did. Pure."""
+"""The event that a job publishes for an item, whether it still should, and the effect of the event. Pure."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class ItemGroup(Struct, frozen=True, kw_only=True):
 
 
 class Selection(Struct, frozen=True, kw_only=True):
-    """What a job would change."""
+    """The change of a job, with the items that its filter finds."""
 
     change: JobChange
     where: SessionQuery | LetterQuery

@@ -18,7 +18,7 @@ DEFAULT_RATE: Final = 50.0
 
 
 class Action(StrEnum):
-    """What a job does with each item."""
+    """The change that a job makes to each item."""
 
     REPLAY = "replay"
     SKIP = "skip"
@@ -93,7 +93,7 @@ class JobItem(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 
 
 class ItemResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What has become of an item."""
+    """The result of an item."""
 
     item: int
     """Number of the item, counted from 0."""
@@ -134,7 +134,7 @@ class JobPublished(Struct, frozen=True, kw_only=True, tag_field="type", tag="pub
 
 
 class JobResults(Struct, frozen=True, kw_only=True, tag_field="type", tag="results"):
-    """What has become of these items."""
+    """The results of these items."""
 
     job: str
     results: list[ItemResult]

@@ -21,7 +21,7 @@ _THREADS: Final = 8
 
 
 class Work(Protocol):
-    """What a job does with its items. Both methods may be repeated, and an item is changed once nevertheless."""
+    """The work of a job on its items. Both methods may be repeated, and an item is changed once nevertheless."""
 
     def change(self, numbers: Sequence[int]) -> None:
         """Changes items that are pending, and records what has become of them."""

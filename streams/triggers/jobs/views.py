@@ -27,7 +27,7 @@ PARTICIPLES: Final[Mapping[Action, str]] = {
     Action.REDRIVE: "redriven",
     Action.DISCARD: "discarded",
 }
-"""What happens to the items of a job."""
+"""The change that a job makes to its items."""
 
 
 def count_items(action: Action, number: int) -> str:
@@ -37,7 +37,7 @@ def count_items(action: Action, number: int) -> str:
 
 
 class JobPreview(Struct, frozen=True, kw_only=True):
-    """What a job would change, if it were created now."""
+    """The items that a job would change if it were created now."""
 
     change: JobChange
     where: SessionQuery

@@ -33,7 +33,7 @@ _FIELDS: Final = {
     "ssl.key.password": "kafka_key_password",
 }
 _OF_OAUTH: Final = {"sasl.username": "sasl.oauthbearer.client.id", "sasl.password": "sasl.oauthbearer.client.secret"}
-"""What a user and a password are for OAUTHBEARER, so that a deployment changes its mechanism and not its secrets."""
+"""The properties of user and password for OAUTHBEARER, so a deployment changes its mechanism, not its secrets."""
 PROBED_CA: Final = "probe"
 """The value of `ssl.ca.location` with which librdkafka looks for the system's certificates."""
 

@@ -1,4 +1,4 @@
-"""What each process must be allowed to do on Kafka, as precise access control lists.
+"""The permissions that each process needs on Kafka, as precise access control lists.
 
 The operations are those that Kafka checks. Kafka itself derives Describe from Read, Write and Delete, so it is named
 only where it is all that is needed.

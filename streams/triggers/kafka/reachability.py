@@ -24,7 +24,7 @@ ANSWER_S = 4.0
 _ADDRESS: Final = re.compile(
     r"(?:(?:PLAINTEXT|SSL|SASL_PLAINTEXT|SASL_SSL)://)?(?:\[[\w:.%]+\]|[\w.-]+)(?::(\d{1,5}))?"
 )
-"""What librdkafka accepts. It would wait for an answer of anything else."""
+"""The addresses that librdkafka accepts. It would wait for an answer of anything else."""
 
 
 def check_addresses(brokers: str) -> None:

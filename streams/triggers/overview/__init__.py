@@ -1,1 +1,1 @@
-"""What an installation does now: asks the workers and Kafka at once, and says what did not answer."""
+"""The present state of an installation: asks the workers and Kafka at once, and says what did not answer."""

@@ -1,4 +1,4 @@
-"""What the workers and Kafka know of a running installation, and a recorded log does not."""
+"""The facts that the workers and Kafka know of a running installation, and a recorded log does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a query demands of a header. A session whose header does not satisfy it need not be loaded.
+"""The demands of a query on a header. A session whose header does not satisfy it need not be loaded.
 
 Only the checks that the query needs are made, because a search makes them for every session of a partition.
 """

@@ -40,7 +40,7 @@ SESSION_COST: Final = 8
 
 
 class PartitionPage(Struct, frozen=True, kw_only=True):
-    """What a search of one partition found."""
+    """The sessions that a search of one partition has found."""
 
     sessions: list[FoundSession]
     reached: str | None = None

@@ -35,7 +35,7 @@ _REPORTED_EVERY: Final = 5_000
 
 
 class PartitionRebuilt(Struct, frozen=True, kw_only=True):
-    """What was done for one partition."""
+    """The result of the rebuild of one partition."""
 
     partition: int
     events: int
@@ -50,7 +50,7 @@ class PartitionRebuilt(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RebuildOptions:
-    """What a rebuild may do."""
+    """The options of a rebuild."""
 
     is_check: bool = False
     """True to write nothing."""

@@ -1,4 +1,4 @@
-"""What must be true before an installation is rebuilt: nobody works on it, and all of its records can be read."""
+"""Checks before an installation is rebuilt: nobody works on it, and all of its records can be read."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _REPORTED_EVERY: Final = 5_000
 
 
 class Copied(Struct, frozen=True, kw_only=True):
-    """What a copy has done."""
+    """The numbers of a copy."""
 
     partitions: int
     events: int

@@ -1,4 +1,4 @@
-"""What RocksDB says about the files of a partition."""
+"""Reads the figures of RocksDB about the files of a partition."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FIGURES = (
 
 
 class FileFigures(NamedTuple):
-    """What RocksDB says about the files of a partition. Sizes are in bytes."""
+    """Figures of RocksDB about the files of a partition. Sizes are in bytes."""
 
     rows: int
     file_bytes: int

@@ -1,4 +1,4 @@
-"""What a metric family is: its name, kind, labels, unit and meaning. The catalogue consists of these."""
+"""Metric families: their name, kind, labels, unit and meaning. The catalogue consists of these."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ class Rerun:
         """The times at which attempts were cancelled."""
         self.forwards: list[Forwarded] = []
         self.failures: dict[str, ExpressionFailure] = {}
-        """What could not be evaluated, by expression."""
+        """The evaluations that failed, by expression."""
         self._recorded = recorded
         self._assumptions = assumptions
         self._fold = Fold(uid, plans)

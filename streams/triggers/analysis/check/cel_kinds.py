@@ -34,7 +34,7 @@ _TRUTHS: Final = ON_TEXT | {
     "||",
     *COMPARE,
 }
-"""What gives a boolean."""
+"""The functions and operators whose value is a boolean."""
 _NUMBERS: Final = frozenset({"int", "uint", "double", "size", "-", "*", "/", "%"})
 _INFIX: Final = frozenset({*COMPARE, "in", "+", "-", "*", "/", "%", "&&", "||"})
 

@@ -28,7 +28,7 @@ Branch = tuple[Atom, ...]
 
 @dataclass(slots=True)
 class _Demand:
-    """What a branch demands of the value of one path."""
+    """The demands of a branch on the value of one path."""
 
     kinds: set[str] = field(default_factory=set)
     bounds: list[tuple[str, object]] = field(default_factory=list)
@@ -96,7 +96,7 @@ def _default(kinds: set[str], others: list[object]) -> Iterator[object]:
 
 
 class Demands:
-    """What a branch demands, path by path."""
+    """The demands of a branch, path by path."""
 
     def __init__(self) -> None:
         self._by_path: dict[MemberPath, _Demand] = {}

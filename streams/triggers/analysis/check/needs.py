@@ -1,4 +1,4 @@
-"""What must have fired before something can happen: `all`, `any` and `atLeast` over the names of triggers."""
+"""The triggers that must have fired before something can happen: `all`, `any` and `atLeast` over their names."""
 
 from __future__ import annotations
 

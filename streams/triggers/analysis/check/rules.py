@@ -66,7 +66,7 @@ def check_rules(text: bytes, declared: Collection[str] | None = None, arrivals: 
 
 
 class _Supplies:
-    """What can fire, twice: `first` finds the leaves that can never be true, and `whole` takes them into account."""
+    """The supply of triggers, twice: `first` finds the leaves that can never be true, and `whole` accounts for them."""
 
     def __init__(self, reading: Reading, declared: Collection[str] | None) -> None:
         refused = [name for name in reading.names if name not in reading.tasks]

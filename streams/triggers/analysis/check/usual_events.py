@@ -34,7 +34,7 @@ class UsualEvents(Struct):
 
     events: Counter[FiredMove] = field(default_factory=Counter)
     cut: dict[str, list[str]] = field(default_factory=dict)
-    """What is not explored, by task: leaves that none of the events make true."""
+    """The leaves that are not explored, by task, because none of the events makes them true."""
 
     def cut_for(self, plan: Plan, task: Rule) -> list[str]:
         """Returns what is not explored of a task and of those that it depends on."""

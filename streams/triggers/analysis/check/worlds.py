@@ -118,7 +118,7 @@ class SeenInstance(Struct, frozen=True, order=True):
     status: str
     has_run: bool
     kwargs: tuple[tuple[str, bytes], ...]
-    """What it holds or has received, sorted by name."""
+    """The kwargs that it holds or has received, sorted by name."""
 
 
 class World(Struct, frozen=True):

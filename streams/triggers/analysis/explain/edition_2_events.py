@@ -1,4 +1,4 @@
-"""What an event did in a session of edition 2: which instances took it, which timers it set, and which rules stood."""
+"""The effects of an event in a session of edition 2: on instances, on timers, and on the rules."""
 
 from __future__ import annotations
 

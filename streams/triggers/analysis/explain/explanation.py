@@ -126,7 +126,7 @@ class EventRef(Struct, frozen=True, kw_only=True):
     time: int
     id: str | None
     what: str
-    """What happened, such as `pageReceived fired` or `t_import#0 finished`."""
+    """The event in words, such as `pageReceived fired` or `t_import#0 finished`."""
 
 
 class HeldTrigger(Struct, frozen=True, kw_only=True):
@@ -173,7 +173,7 @@ class ConditionProof(Struct, frozen=True, kw_only=True, omit_defaults=True):
     by: list[EventRef] = []
     """The newest events that the leaf holds, at most ten."""
     causes: list[MissingCause] = []
-    """What has to happen before the trigger of a leaf that is not true fires."""
+    """The events that must come before the trigger of a leaf that is not true fires."""
     candidates: int = 0
     """Events of the trigger that the leaf holds although its `when` is not true of them now."""
     failures: list[str] = []
@@ -190,7 +190,7 @@ class TimerProof(Struct, frozen=True, kw_only=True):
     kind: str
     due: int
     then: str
-    """What it will do."""
+    """The effect of the timer, in words."""
 
 
 class LeafVerdict(Struct, frozen=True, kw_only=True):

@@ -100,9 +100,9 @@ class Paragraph(NamedTuple):
     unless: str | None
     """How much of `unless` has fired, or None if the rule has no `unless` or it no longer matters."""
     end: str
-    """What will happen to it; may be empty."""
+    """Its outlook in words, or no text."""
     timers: list[str]
-    """What its timers will do, of edition 2."""
+    """The effects of its timers in words, in edition 2."""
 
 
 def explanation_lines(explanation: Explanation) -> Iterator[str]:

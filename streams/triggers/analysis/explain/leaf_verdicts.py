@@ -25,7 +25,7 @@ class Fired(NamedTuple):
     order: int
     """The number of the fire in the session."""
     contribution: Contribution | None
-    """What it was fired with; None if the trigger fired again in the same step."""
+    """The kwargs that it was fired with, or None if the trigger fired again in the same step."""
 
 
 def verdicts(session: Session, fire: Fired) -> Iterator[LeafVerdict]:

@@ -37,9 +37,9 @@ class Line(StrEnum):
     AGAIN = "again"
     """A replay, a retry or a copy."""
     CANCEL = "cancel"
-    """What cancels an instance, or lets it expire."""
+    """A line from a leaf that cancels an instance, or from a deadline that makes it expire."""
     FORWARD = "forward"
-    """What `$forward` passes on to another session."""
+    """A line to the session in which `$forward` fires a trigger."""
 
 
 class Node(Struct, frozen=True, kw_only=True):

@@ -62,7 +62,7 @@ class Leaf:
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """What an update recognises the leaf by. In `unless`, which allows no alias, the alias is the trigger."""
+        """An update recognises the leaf by this. `unless` allows no alias, so the alias is the trigger there."""
         parts = (self.when, self.distinct)
         return self.trigger, self.alias, *["" if part is None else part.text for part in parts]
 
@@ -82,7 +82,7 @@ class Combinator:
     within: int = 0
     """Milliseconds within which it must become true, or 0 if there is no such limit."""
     mark: bytes = b""
-    """What an instance stores when the combinator has become true within its time. Equal JSON has equal marks."""
+    """The mark that an instance stores when the combinator becomes true within its time. Equal JSON has equal marks."""
     triggers: frozenset[str] = frozenset()
 
     def leaves(self) -> Iterator[Leaf]:

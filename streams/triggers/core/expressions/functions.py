@@ -50,4 +50,4 @@ OWN_FUNCTIONS: Final[dict[str, tuple[str, Callable[[object], object]]]] = {
     "size": (RENAMED["size"], _size),
     "string": ("string", _string),
 }
-"""What is ours: name in rules -> name for the library, function. `string` is asked only for booleans."""
+"""Our own functions: name in rules -> name for the library, function. `string` is asked only for booleans."""
