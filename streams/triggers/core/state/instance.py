@@ -73,29 +73,14 @@ class Instance:
     def __init__(  # noqa: PLR0913  # one argument for each field
         self,
         *,
-        sequence: int,
-        created: int,
-        status: str = UNSTARTED,
-        kwargs: dict[str, Payload] | None = None,
-        unless_seen: list[str] | None = None,
-        attempt: int = 0,
-        attempt_closed: bool = False,
-        configuration: bytes = b"",
-        modified: int = 0,
-        stamps: dict[str, int] | None = None,
-        metadata: dict[str, bytes] | None = None,
-        result: Payload | None = None,
-        depth: int = 0,
-        parent: int = -1,
-        due: int = 0,
-        cascade_depth: int = 0,
-        deadline: int = 0,
-        held: dict[str, list[Contribution]] | None = None,
-        timers: dict[str, int] | None = None,
-        delayed_at: int = 0,
-        queue: str | None = None,
-        spans: bytes = b"",
-    ) -> None:
+        sequence: int, created: int, status: str = UNSTARTED,
+        kwargs: dict[str, Payload] | None = None, unless_seen: list[str] | None = None,
+        attempt: int = 0, attempt_closed: bool = False, configuration: bytes = b"", modified: int = 0,
+        stamps: dict[str, int] | None = None, metadata: dict[str, bytes] | None = None, result: Payload | None = None,
+        depth: int = 0, parent: int = -1, due: int = 0, cascade_depth: int = 0, deadline: int = 0,
+        held: dict[str, list[Contribution]] | None = None, timers: dict[str, int] | None = None, delayed_at: int = 0,
+        queue: str | None = None, spans: bytes = b"",
+    ) -> None:  # fmt: skip
         self.sequence = sequence
         self.created = created
         self.status = status

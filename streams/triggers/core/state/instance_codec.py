@@ -46,29 +46,9 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 def decode_instance(row: bytes) -> Instance:
     """Decodes the row of an instance."""
     (
-        sequence,
-        created,
-        status,
-        kwargs,
-        unless_seen,
-        attempt,
-        attempt_closed,
-        configuration,
-        modified,
-        stamps,
-        metadata,
-        result,
-        depth,
-        parent,
-        due,
-        cascade_depth,
-        deadline,
-        held,
-        timers,
-        delayed_at,
-        queue,
-        spans,
-    ) = cast("_Fields", _astuple(_decode(row)))
+        sequence, created, status, kwargs, unless_seen, attempt, attempt_closed, configuration, modified, stamps,
+        metadata, result, depth, parent, due, cascade_depth, deadline, held, timers, delayed_at, queue, spans,
+    ) = cast("_Fields", _astuple(_decode(row)))  # fmt: skip
     return Instance(
         sequence=sequence,
         created=created,
