@@ -88,8 +88,7 @@ class Jobs:
                 method="POST", path="/v1/jobs", handler=self.create_job, scope=Scope.OPERATE, tag="jobs",
                 summary="Replay, skip, cancel, delete, adopt rules, redrive or discard everything that a filter finds.",
                 description=_CREATING + " " + _DELETING, parameters=(IDEMPOTENCY_KEY,), body=body,
-                responses={202: DocumentedResponse("The job is recorded and runs.", JobSummary)},
-                problems=(*refusals, *_UNAVAILABLE),
+                responses={202: _RECORDED}, problems=(*refusals, *_UNAVAILABLE),
             ),
             Operation(
                 method="GET", path="/v1/jobs", handler=self.list_jobs, scope=Scope.READ, tag="jobs",
@@ -247,6 +246,7 @@ def _id_of(principal: str, key: str) -> str:
 
 
 _UNAVAILABLE: Final = (Kind.UNAVAILABLE, Kind.OVERLOADED)
+_RECORDED: Final = DocumentedResponse("The job is recorded and runs.", JobSummary)
 _EXAMPLE: Final = {
     "action": "replay",
     "where": {"status": "failed", "exception": "TimeoutError", "prefix": "order-"},
