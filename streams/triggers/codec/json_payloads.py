@@ -32,6 +32,12 @@ def check_payload(payload: bytes, name: str) -> None:
 
 def check_json(text: bytes, name: str) -> object:
     """Returns the decoded text. Raises Undecodable if it is not JSON, is nested too deep or has a duplicate key."""
+    tree, _ = check_form(text, name)
+    return tree
+
+
+def check_form(text: bytes, name: str) -> tuple[object, bool]:
+    """Returns the decoded text and whether msgspec would write the same bytes for it. Raises as `check_json` does."""
     try:
         tree = _decode(text)
         encoded = _encode(tree)
@@ -41,9 +47,10 @@ def check_json(text: bytes, name: str) -> object:
         raise Undecodable(Reason.TOO_DEEP, f"{name}: nested deeper than {MAX_DEPTH}") from error
     if len(text) >= 2 * MAX_DEPTH:
         _check_depth(text, tree, name)
-    if encoded != text and not _same_keys(text, encoded):
+    is_same = encoded == text
+    if not is_same and not _same_keys(text, encoded):
         _check_keys(text, name)
-    return tree
+    return tree, is_same
 
 
 def refuse_non_object(payload: bytes, name: str) -> NoReturn:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from triggers.codec import EventDecoder, Reason
 from triggers.core.events import ConfigurationUpdated, Event, ReplayRequested, TaskFinished, TaskRetried, TriggerFired
@@ -37,6 +41,36 @@ def test_kwargs_stay_the_bytes_their_producer_wrote() -> None:
 
     assert isinstance(event, TriggerFired)
     assert event.kwargs == kwargs
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda children: st.lists(children) | st.dictionaries(st.text() | st.just("kwargs"), children),
+    max_leaves=5,
+)
+FIRES = st.fixed_dictionaries(
+    {"trigger": st.text(max_size=20), "kwargs": st.dictionaries(st.text() | st.just("kwargs"), JSON, max_size=3)},
+    optional={"id": st.none() | st.text(max_size=20), "source": st.none() | st.text(max_size=20)},
+)
+
+
+@given(FIRES.flatmap(lambda fire: st.permutations(list(fire.items()))).map(dict))
+def test_compact_text_is_decoded_like_the_same_text_with_spaces(fire: dict[str, Any]) -> None:
+    members = {name: msgspec.json.encode(member) for name, member in fire.items()}
+    texts = [
+        b"{" + b",".join(b'"%s":%s' % (name.encode(), member) for name, member in members.items()) + b"}",
+        b"{ " + b" , ".join(b'"%s" : %s' % (name.encode(), member) for name, member in members.items()) + b" }",
+    ]
+    expected = TriggerFired(
+        position=7,
+        time=RECORDED,
+        id=fire.get("id") or None,
+        source=fire.get("source") or None,
+        trigger=fire["trigger"],
+        kwargs=members["kwargs"],
+    )
+
+    assert [EventDecoder(10**6).decode(text, None, 7, RECORDED) for text in texts] == [expected, expected]
 
 
 @pytest.mark.parametrize("value", ['{"trigger": "t"}', '{"trigger": "t", "kwargs": null, "id": null, "time": null}'])
