@@ -24,6 +24,7 @@ _KINDS = {
     "four": "four events of a session in a batch",
     "json": "the same in plain JSON",
     "one": "one event of a session in a batch",
+    "loaded": "the same, of a session that is not in the cache",
     "lives": "a page and both results of its task in a batch",
 }
 _CHECKOUTS = ROOT / "build/turn_cost"

@@ -12,12 +12,12 @@ from triggers.codec.cloudevents import cloudevent_headers, decode_cloudevent
 from triggers.codec.confluent_framing import ConfluentRecords, SchemaSource
 from triggers.codec.event_shapes import SHAPES, check_limits, payloads
 from triggers.codec.event_times import event_times
-from triggers.codec.hot_records import read_trigger_fired
+from triggers.codec.hot_events import FINISHED, FIRE, STARTED, read_finished, read_fire, read_start, read_started
 from triggers.codec.json_fires import decode_json
 from triggers.codec.json_payloads import check_payload
 from triggers.codec.reasons import Reason
 from triggers.codec.trace_headers import read_trace
-from triggers.core.events import Event, TriggerFired
+from triggers.core.events import Event, TaskFinished, TaskStarted, TriggerFired
 from triggers.errors import CallError, TooLarge, Undecodable
 
 NO_LIMIT: Final = 1 << 30
@@ -37,6 +37,8 @@ _HEAD: Final = MARKER + _EVENTS.fingerprint
 _MARKER: Final = MARKER  # a final name is not looked up, which would take 130 instructions
 _HEADER_BYTES: Final = HEADER_BYTES
 _TRIGGER_FIRED: Final = TriggerFired
+_TASK_STARTED: Final = TaskStarted
+_TASK_FINISHED: Final = TaskFinished
 
 
 class EventDecoder:
@@ -77,7 +79,7 @@ class EventDecoder:
         if start == b"{":
             return decode_json(value, position, time)
         if value[:2] == _MARKER:
-            return _decode_trigger_fired(value, position, time) or _decode_record(_EVENTS.decode(value), position, time)
+            return _decode_hot_event(value, position, time) or _decode_record(_EVENTS.decode(value), position, time)
         if any(name in _SCHEMA_ID_HEADERS and header is not None for name, header in headers):
             detail = "the schema's id is in a header; configure the serializer to write it before the value"
             raise Undecodable(Reason.UNKNOWN_FORMAT, detail)
@@ -120,22 +122,69 @@ def check_event(event: Event, max_payload_bytes: int) -> None:
         raise CallError(error.detail) from error
 
 
-def _decode_trigger_fired(value: bytes, position: int, time: int) -> Event | None:
-    """Decodes a fired trigger on the fast path; returns None if the general decoder must be used."""
-    fields = read_trigger_fired(value, _HEADER_BYTES) if value.startswith(_HEAD) else None
+def _decode_hot_event(value: bytes, position: int, time: int) -> Event | None:
+    """Decodes a fire, or the start or the end of a task. Returns None if that needs the general decoder."""
+    if not value.startswith(_HEAD):
+        return None
+    event_id, given, source, kind = read_start(value, _HEADER_BYTES)
+    if kind < 0:
+        return None
+    tag = value[kind]
+    if tag == FIRE:
+        return _decode_fire(value, kind, position, given, time, event_id or None, source or None)
+    if tag == STARTED:
+        return _decode_started(value, kind, position, given, time, event_id or None, source or None)
+    if tag == FINISHED:
+        return _decode_finished(value, kind, position, given, time, event_id or None, source or None)
+    return None
+
+
+def _decode_fire(  # noqa: PLR0917  # compiled code passes positional arguments fastest
+    value: bytes, kind: int, position: int, given: int, time: int, event_id: str | None, source: str | None
+) -> Event | None:
+    fields = read_fire(value, kind)
     if fields is None:
         return None
-    event_id, event_time, source, trigger, kwargs = fields
+    trigger, kwargs = fields
     check_payload(kwargs, "kwargs")
-    at, recorded = event_times(event_time, time)
+    at, recorded = event_times(given, time)
     return _TRIGGER_FIRED(
+        position=position, time=at, recorded=recorded, id=event_id, source=source, trigger=trigger, kwargs=kwargs
+    )
+
+
+def _decode_started(  # noqa: PLR0917  # as above
+    value: bytes, kind: int, position: int, given: int, time: int, event_id: str | None, source: str | None
+) -> Event | None:
+    fields = read_started(value, kind)
+    if fields is None:
+        return None
+    instance, attempt = fields
+    at, recorded = event_times(given, time)
+    return _TASK_STARTED(
+        position=position, time=at, recorded=recorded, id=event_id, source=source, instance=instance, attempt=attempt
+    )
+
+
+def _decode_finished(  # noqa: PLR0917  # as above
+    value: bytes, kind: int, position: int, given: int, time: int, event_id: str | None, source: str | None
+) -> Event | None:
+    fields = read_finished(value, kind)
+    if fields is None:
+        return None
+    instance, attempt, result, log_level = fields
+    check_payload(result, "result")
+    at, recorded = event_times(given, time)
+    return _TASK_FINISHED(
         position=position,
         time=at,
         recorded=recorded,
-        id=event_id or None,
-        source=source or None,
-        trigger=trigger,
-        kwargs=kwargs,
+        id=event_id,
+        source=source,
+        instance=instance,
+        attempt=attempt,
+        result=result,
+        log_level=log_level,
     )
 
 
