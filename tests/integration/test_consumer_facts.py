@@ -106,7 +106,7 @@ def test_partitions_are_unassigned_all_or_none(settings: Settings, topic: str) -
         kafka.incremental_assign([])
 
 
-def test_position_and_end_event_stand_behind_markers_and_aborted_records(settings: Settings, topic: str) -> None:
+def test_position_and_end_event_stand_after_markers_and_aborted_records(settings: Settings, topic: str) -> None:
     start = TopicPartition(topic, 0, 0)
     with transactions(settings) as producer, consumer(settings) as kafka:
         write(producer, topic, 2, end=producer.commit_transaction)  # 0, 1, the marker 2

@@ -74,7 +74,7 @@ def recreate_events(settings: Settings) -> None:
     assert topic in done.stdout, done.stderr
 
 
-def test_after_the_loss_of_the_events_the_sessions_go_on_behind_the_lost_offsets(settings: Settings) -> None:
+def test_after_the_loss_of_the_events_the_sessions_continue_after_the_lost_offsets(settings: Settings) -> None:
     work(settings)
     with WorkerProcess(settings, "w0") as worker:
         wait_until_processed(settings)

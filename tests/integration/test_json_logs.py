@@ -71,7 +71,7 @@ def test_the_lines_of_a_run_name_its_command_its_record_and_its_trace(settings: 
     (letter,) = [line for line in of_agent if line["event"] == "a record becomes a dead letter"]
     assert (letter["session"], letter["level"]) == ("s1", "warning")
     assert {"topic", "partition", "offset", "reason"} <= letter.keys()
-    assert {"worker starts", "assignment"} <= {line["event"] for line in of_agent}
+    assert {"worker starts", "assignment changed"} <= {line["event"] for line in of_agent}
 
 
 def test_hooks_the_api_and_the_console_log_json(settings: Settings, tmp_path: Path) -> None:

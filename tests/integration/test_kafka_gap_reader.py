@@ -157,9 +157,7 @@ def test_each_gap_has_its_own_state(gap_reader: GapReader, transactions: Transac
     }
 
 
-def test_a_position_behind_a_last_marker_is_harmless(
-    gap_reader: GapReader, transactions: TransactionalProducer
-) -> None:
+def test_a_position_after_a_last_marker_is_harmless(gap_reader: GapReader, transactions: TransactionalProducer) -> None:
     transactions.write(3)
     transactions.write(5, commit=False)
 

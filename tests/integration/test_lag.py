@@ -149,7 +149,7 @@ def test_the_lag_of_events_counts_those_that_no_worker_has_applied(settings: Set
     assert (applied, waiting) == (0, 7)
 
 
-def test_events_behind_an_open_transaction_are_unfinished(settings: Settings) -> None:
+def test_events_after_an_open_transaction_are_unfinished(settings: Settings) -> None:
     names = create_topics(settings)
     transactional = Producer({"bootstrap.servers": settings.brokers, "transactional.id": f"{settings.namespace}-open"})
     transactional.init_transactions(30)
@@ -171,7 +171,7 @@ def test_events_behind_an_open_transaction_are_unfinished(settings: Settings) ->
 
 
 @pytest.mark.timeout(120)
-def test_markers_of_other_transactions_behind_an_open_transaction_do_not_hold_the_lag_up(settings: Settings) -> None:
+def test_markers_of_other_transactions_after_an_open_transaction_do_not_hold_the_lag_up(settings: Settings) -> None:
     names = create_topics(settings)
     options = {"bootstrap.servers": settings.brokers}
     opened, other = (Producer(options | {"transactional.id": f"{settings.namespace}-{n}"}) for n in range(2))

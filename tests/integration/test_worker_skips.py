@@ -75,7 +75,7 @@ def test_records_that_are_left_out_every_time_end_the_worker(settings: Settings,
         assert all(offset < first for offset in reader.delivered)
 
 
-def test_offsets_behind_markers_are_committed_only_when_no_record_is_left(settings: Settings) -> None:
+def test_offsets_after_markers_are_committed_only_when_no_record_is_left(settings: Settings) -> None:
     names = create_topics(settings)
     producer = Producer({"bootstrap.servers": settings.brokers, "transactional.id": settings.namespace})
     producer.init_transactions(30)

@@ -135,7 +135,7 @@ def test_nothing_is_lost_and_the_end_is_reached(chunk: int) -> None:
         assert partition.longest_metadata <= MAX_METADATA_BYTES, f"seed {seed}"
 
 
-def test_a_fragmented_partition_behind_a_long_task_still_fits_into_a_commit() -> None:
+def test_a_fragmented_partition_after_a_long_task_still_fits_into_a_commit() -> None:
     start = 10**10
     ledger, offsets = Ledger(start), range(start, start + 10**10, 10**7)
     for offset in offsets:

@@ -61,12 +61,12 @@ class AgentConsumer(InertConsumer):
     def on_gained(self, partitions: frozenset[int]) -> None:
         """Returns when Faust has started to recover the partitions. Called on the Kafka thread."""
         kept = self._ownership.owned - partitions
-        log.info("assignment", gained=sorted(partitions), kept=sorted(kept))
+        log.info("assignment changed", gained=sorted(partitions), kept=sorted(kept))
         self._run_on_loop(self._notify_gained())
 
     def on_lost(self, partitions: frozenset[int]) -> None:
         """Returns when the partitions' files are closed and nothing writes to them. Called on the Kafka thread."""
-        log.info("assignment", lost=sorted(partitions), kept=sorted(self._ownership.owned))
+        log.info("assignment changed", lost=sorted(partitions), kept=sorted(self._ownership.owned))
         self._run_on_loop(self._notify_lost(partitions))
 
     async def _notify_gained(self) -> None:

@@ -77,7 +77,7 @@ async def wait_for_topics(settings: Settings) -> InstalledTopics:
         except (NotReady, CallHung) as waiting:
             reason = str(waiting) or f"a call to {settings.shown_brokers} hangs"
             if reason != logged:
-                log.warning("waiting", reason=reason)
+                log.warning("waiting for the topics", reason=reason)
             logged = reason
         await asyncio.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE_S)

@@ -105,7 +105,7 @@ class RestoreRun:
         self._metrics.recovering_partitions.set(len(self.ends))
         if time.monotonic() - self._logged_at > _PROGRESS_S:
             self._logged_at = time.monotonic()
-            log.info("restoring", partitions_left=len(self.ends), rows=self._rows, rows_per_s=self._rate())
+            log.info("restoring partitions", partitions_left=len(self.ends), rows=self._rows, rows_per_s=self._rate())
 
     def log_result(self, done: frozenset[int]) -> None:
         """Logs the result and observes the metrics."""
@@ -113,7 +113,11 @@ class RestoreRun:
         seconds = time.monotonic() - self._started
         self._metrics.restore_seconds.observe(seconds)
         log.info(
-            "restored", partitions=sorted(done), rows=self._rows, seconds=round(seconds, 3), rows_per_s=self._rate()
+            "partitions restored",
+            partitions=sorted(done),
+            rows=self._rows,
+            seconds=round(seconds, 3),
+            rows_per_s=self._rate(),
         )
 
     def _rate(self) -> int:

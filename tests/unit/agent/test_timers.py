@@ -178,7 +178,7 @@ async def test_due_timers_and_the_delay_of_the_oldest_are_gauges(
     assert (value_of(after, "triggers_due_timers"), value_of(after, "triggers_timer_delay_seconds")) == (0, 0)
 
 
-async def test_an_abort_lets_only_timers_of_batches_in_flight_be_published_again(
+async def test_after_an_abort_only_timers_of_batches_in_flight_are_published_again(
     rows: MemoryRows, watch: Timers
 ) -> None:
     set_timer(rows, PAST, "t#0")

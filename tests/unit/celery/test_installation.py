@@ -62,7 +62,7 @@ def test_a_task_finds_the_manager_that_was_installed() -> None:
         install(Celery("unit", set_as_current=False), manager="default")
 
 
-def test_workers_behind_a_dispatcher_read_nothing_and_acknowledge_late() -> None:
+def test_workers_with_a_dispatcher_read_nothing_and_acknowledge_late() -> None:
     app = Celery("unit", set_as_current=False, broker="redis://")
 
     install(app, SETTINGS, consume=False)

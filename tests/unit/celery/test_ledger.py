@@ -36,7 +36,7 @@ def test_the_committed_offset_is_the_oldest_unfinished_one() -> None:
     assert _committed(ledger).offset == 2
 
 
-def test_commands_that_finished_behind_a_long_task_are_not_repeated() -> None:
+def test_commands_that_finished_after_a_long_task_are_not_repeated() -> None:
     ledger = _holding(*range(10))
     for offset in range(1, 10):
         ledger.settle(offset)

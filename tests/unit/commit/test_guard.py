@@ -119,7 +119,7 @@ def test_a_persistent_gap_ends_the_worker_and_names_the_missing_offsets() -> Non
     assert 1 < refusals < 10
 
 
-def test_positions_behind_markers_are_accepted() -> None:
+def test_positions_after_markers_are_accepted() -> None:
     guarded = Guarded(GapState.HARMLESS)
 
     assert guarded.guard.check_positions({0: 12}) == {0: 12}
@@ -128,7 +128,7 @@ def test_positions_behind_markers_are_accepted() -> None:
     guarded.read(12)
 
 
-def test_a_position_behind_a_record_is_refused() -> None:
+def test_a_position_after_a_record_is_refused() -> None:
     with pytest.raises(WrongPosition):
         Guarded().guard.check_positions({0: 12})
 
