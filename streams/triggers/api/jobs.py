@@ -25,6 +25,7 @@ from triggers.core.published_rules import MAX_VERSION
 from triggers.jobs.job import Job
 from triggers.jobs.planner import MAX_RATE, Selection
 from triggers.jobs.records import DEFAULT_RATE, LETTERS, MAX_ITEMS, Action, ItemState, JobChange
+from triggers.jobs.selection import check_filter
 from triggers.jobs.views import JobPreview, JobSummary, JobView, preview, summarize, view_job
 from triggers.queries import SessionQuery
 
@@ -75,20 +76,19 @@ class Jobs:
 
     def operations(self) -> list[Operation]:
         """Returns the operations of this class."""
-        refusals = (Kind.INVALID_EVENT, Kind.BODY_TIMEOUT, Kind.CONFLICT, Kind.TOO_LARGE, Kind.UNSUPPORTED_MEDIA_TYPE)
         body = Body({JSON: Media(JobBody, _EXAMPLE)})
         return [
             Operation(
                 method="POST", path="/v1/jobs/preview", handler=self.preview_job, scope=Scope.OPERATE, tag="jobs",
                 summary="Count what a job would change, and show some of it. Nothing is changed.",
                 description=_DELETING, body=body, responses={200: DocumentedResponse("What matches now.", JobPreview)},
-                problems=(*refusals, *_UNAVAILABLE),
+                problems=_OF_CREATING,
             ),
             Operation(
                 method="POST", path="/v1/jobs", handler=self.create_job, scope=Scope.OPERATE, tag="jobs",
                 summary="Replay, skip, cancel, delete, adopt rules, redrive or discard everything that a filter finds.",
                 description=_CREATING + " " + _DELETING, parameters=(IDEMPOTENCY_KEY,), body=body,
-                responses={202: _RECORDED}, problems=(*refusals, *_UNAVAILABLE),
+                responses={202: _RECORDED}, problems=_OF_CREATING,
             ),
             Operation(
                 method="GET", path="/v1/jobs", handler=self.list_jobs, scope=Scope.READ, tag="jobs",
@@ -158,16 +158,20 @@ class Jobs:
         return await self._services.blocking.run(self._services.jobs.log.find, call.name("job"))
 
     async def _read(self, call: Call) -> JobBody:
+        """Reads and checks a request, so that a wrong one is refused without the workers and Kafka."""
         body = await call.read(JobBody)
         _require_scope_for(call, body.action)
+        _change_of(body)
+        check_filter(body.action, _filter_of(body))
         return body
 
     def _select(self, body: JobBody) -> Selection:
         """Returns what a job would change. Blocks."""
         planner, change = self._services.jobs.planner, _change_of(body)
-        if body.action in LETTERS:
-            return planner.select_letters(change, body.letters or LetterQuery(), body.max_items)
-        return planner.select(change, body.where, body.max_items)
+        where = _filter_of(body)
+        if isinstance(where, LetterQuery):
+            return planner.select_letters(change, where, body.max_items)
+        return planner.select(change, where, body.max_items)
 
     def _create(self, body: JobBody, actor: str, job_id: str | None) -> Job:
         """Records a job and begins to run it. A repeated request finds the job of the first one. Blocks."""
@@ -231,6 +235,10 @@ def _change_of(body: JobBody) -> JobChange:
     return change
 
 
+def _filter_of(body: JobBody) -> SessionQuery | LetterQuery:
+    return body.letters or LetterQuery() if body.action in LETTERS else body.where
+
+
 def _check_filters(body: JobBody) -> None:
     """Raises a problem if the filter is not about what the action changes."""
     is_about_letters = body.action in LETTERS
@@ -247,6 +255,9 @@ def _id_of(principal: str, key: str) -> str:
 
 _UNAVAILABLE: Final = (Kind.UNAVAILABLE, Kind.OVERLOADED)
 _RECORDED: Final = DocumentedResponse("The job is recorded and runs.", JobSummary)
+_OF_CREATING: Final = (
+    Kind.INVALID_EVENT, Kind.BODY_TIMEOUT, Kind.CONFLICT, Kind.TOO_LARGE, Kind.UNSUPPORTED_MEDIA_TYPE, *_UNAVAILABLE
+)  # fmt: skip
 _EXAMPLE: Final = {
     "action": "replay",
     "where": {"status": "failed", "exception": "TimeoutError", "prefix": "order-"},

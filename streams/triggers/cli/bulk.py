@@ -27,6 +27,7 @@ from triggers.jobs.job_log import JobLog
 from triggers.jobs.planner import MAX_RATE, JobPlanner, Selection
 from triggers.jobs.records import DEFAULT_RATE, LETTERS, WHOLE_SESSIONS, Action, ItemState, JobChange, JobItem
 from triggers.jobs.runner import JobRunner
+from triggers.jobs.selection import check_filter
 from triggers.jobs.views import PARTICIPLES, count_items, preview, summarize
 from triggers.queries import SessionQuery
 from triggers.settings import Settings
@@ -88,6 +89,7 @@ def repair_many(ctx: click.Context, change: JobChange, bulk: Bulk, *, as_json: b
     """Show what the filter finds, ask, record the job, and run it to its end."""
     if as_json and not (bulk.yes or bulk.dry_run):
         raise click.UsageError("--json cannot ask for confirmation; add --yes, or --dry-run")
+    check_filter(change.action, bulk.query)
     settings = kafka_settings(ctx, "events", "jobs")
     log, reader = JobLog(settings), SessionReader(settings)
     planner = JobPlanner(settings, log, SessionSearch(settings), reader)

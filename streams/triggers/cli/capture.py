@@ -9,11 +9,12 @@ import click
 from triggers.analysis.input_file import InputFile
 from triggers.analysis.verify.capsules import capture, file_name
 from triggers.cli.log_options import events_by_session, log_options
+from triggers.cli.option_types import SessionUid
 from triggers.cli.settings_options import command_settings
 
 
 @click.command("capture")
-@click.argument("sessions", nargs=-1, required=True)
+@click.argument("sessions", type=SessionUid(), nargs=-1, required=True)
 @click.option("--mask", "masked", multiple=True, help="Key whose values are masked at any depth. Repeatable.")
 @click.option(
     "--into",

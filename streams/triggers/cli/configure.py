@@ -6,11 +6,10 @@ import click
 
 from triggers.analysis.check.rules import check_rules
 from triggers.cli.operator_events import operator_publisher
-from triggers.cli.option_types import JsonObject
+from triggers.cli.option_types import JsonObject, SessionUid
 from triggers.cli.output import json_option, print_json
 from triggers.cli.printable import printable
 from triggers.cli.settings_options import kafka_settings
-from triggers.codec import encode_key
 from triggers.core.config import validate_configuration
 from triggers.core.events import ConfigurationUpdated
 
@@ -19,7 +18,7 @@ _MISSPELT = "misspelt-directive"
 
 
 @click.command("configure")
-@click.argument("session")
+@click.argument("session", type=SessionUid())
 @click.argument("rules", type=JsonObject())
 @click.option("--if-absent", is_flag=True, help="Do nothing if the session has a configuration.")
 @json_option
@@ -32,7 +31,6 @@ def configure_command(ctx: click.Context, session: str, rules: bytes, if_absent:
     if validate_configuration(rules).edition_2 is None:  # edition 2 refuses misspelt directives
         _warn_of_misspelt_directives(rules)
     event = ConfigurationUpdated(configuration=rules, if_absent=if_absent)
-    encode_key(session)
     where = operator_publisher(kafka_settings(ctx)).publish(session, event)
     if as_json:
         print_json({"session": session, "partition": where.partition, "offset": where.offset})

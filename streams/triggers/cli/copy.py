@@ -12,6 +12,7 @@ from triggers.kafka.topics import DEFAULT_RETENTION_DAYS
 from triggers.process.footprint import freeze_garbage_collector
 from triggers.recovery.installation_copy import InstallationCopy
 from triggers.settings import Settings
+from triggers.topology import check_namespace
 
 
 @click.command("copy")
@@ -63,6 +64,7 @@ def copy_command(
     if from_kafka_config_file is not None:
         source = structs.replace(source.without_security(), kafka_config_file=from_kafka_config_file)
     _check_different(source, target)
+    check_namespace(namespace)
     require_kafka(source, "events", "dead_letters")
     require_permissions(source, "copy-source")
     require_permissions(target, "copy")

@@ -42,8 +42,10 @@ def dead_letters_command() -> None:
 @click.pass_context
 def list_letters(ctx: click.Context, limit: int, reason: str | None, state: str, as_json: bool) -> None:
     """List the newest dead letters; by default, only open ones."""
+    query = LetterQuery(reason=reason)
+    query.check()
     letters = DeadLetters(kafka_settings(ctx, "dead_letters"))
-    newest = letters.read_newest(limit, LetterQuery(reason=reason), None if state == "any" else state)
+    newest = letters.read_newest(limit, query, None if state == "any" else state)
     if as_json:
         print_json([_plain(stored) for stored in newest])
         return

@@ -6,6 +6,7 @@ import click
 
 from triggers.cli.bulk import Bulk, bulk_options, repair_many
 from triggers.cli.operator_events import operator_publisher
+from triggers.cli.option_types import SessionUid
 from triggers.cli.output import json_option, print_json
 from triggers.cli.settings_options import kafka_settings
 from triggers.client.session_reader import SessionReader
@@ -15,7 +16,7 @@ from triggers.jobs.records import Action, JobChange
 
 
 @click.command("delete")
-@click.argument("session", default="")
+@click.argument("session", type=SessionUid(), default="")
 @bulk_options
 @json_option
 @click.pass_context

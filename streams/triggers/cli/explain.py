@@ -8,12 +8,13 @@ from triggers.analysis.explain.explanation_text import explanation_lines
 from triggers.analysis.explain.proofs import explain
 from triggers.analysis.input_file import InputFile
 from triggers.cli.log_options import log_options, session_events
+from triggers.cli.option_types import SessionUid
 from triggers.cli.output import json_option, print_json, print_line
 from triggers.cli.settings_options import command_settings
 
 
 @click.command("explain")
-@click.argument("session")
+@click.argument("session", type=SessionUid())
 @click.argument("task", required=False)
 @log_options
 @json_option

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from triggers.cli.option_types import SessionUid
 from triggers.cli.progress import show_count
 from triggers.cli.settings_options import kafka_settings
 from triggers.client.session_events import SessionEvents
@@ -11,7 +12,7 @@ from triggers.codec.event_lines import encode_line
 
 
 @click.command("export")
-@click.argument("sessions", nargs=-1)
+@click.argument("sessions", type=SessionUid(), nargs=-1)
 @click.pass_context
 def export_command(ctx: click.Context, sessions: tuple[str, ...]) -> None:
     """Print the events of SESSIONS as JSON lines; without SESSIONS, print all events on the topic.

@@ -13,7 +13,7 @@ from triggers.analysis.graph.svg import svg
 from triggers.analysis.input_file import InputFile
 from triggers.cli.ignored_options import is_given, refuse_ignored
 from triggers.cli.log_options import log_options, session_events
-from triggers.cli.option_types import JsonObject
+from triggers.cli.option_types import JsonObject, SessionUid
 from triggers.cli.output import json_option, print_json
 from triggers.cli.settings_options import command_settings
 from triggers.core.config import compile_plan, validate_configuration
@@ -23,7 +23,7 @@ _LANGUAGES = {"mermaid": mermaid, "dot": dot, "svg": svg}
 
 @click.command("graph")
 @click.argument("new_rules", metavar="[RULES.json]", type=JsonObject(), required=False)
-@click.option("--session", help="Draw the causes of each instance of this session instead of rules.")
+@click.option("--session", type=SessionUid(), help="Draw the causes of each instance of this session instead of rules.")
 @click.option("--instance", help="With --session: draw only this instance and its causes.")
 @click.option(
     "--format", "language", type=click.Choice(list(_LANGUAGES)), default="mermaid", show_default=True,

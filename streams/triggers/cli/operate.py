@@ -8,7 +8,7 @@ from msgspec import Raw
 
 from triggers.cli.bulk import Bulk, bulk_options, repair_many
 from triggers.cli.operator_events import operator_publisher
-from triggers.cli.option_types import JsonObject
+from triggers.cli.option_types import JsonObject, KwargsByTrigger, SessionUid
 from triggers.cli.output import json_option, print_json, print_line
 from triggers.cli.settings_options import kafka_settings
 from triggers.core.events import CancelRequested
@@ -20,11 +20,11 @@ from triggers.storages.stream import StreamStorage
 
 
 @click.command("replay")
-@click.argument("session", default="")
+@click.argument("session", type=SessionUid(), default="")
 @click.argument("instance", default="")
 @click.option(
     "--kwargs",
-    type=JsonObject(),
+    type=KwargsByTrigger(),
     help="Object of trigger -> kwargs that replaces all kwargs of the instance. Default: keep them.",
 )
 @bulk_options
@@ -53,7 +53,7 @@ def replay_command(
 
 
 @click.command("skip")
-@click.argument("session", default="")
+@click.argument("session", type=SessionUid(), default="")
 @click.argument("instance", default="")
 @click.option("--cascade", is_flag=True, help="Fire the task's name, as if the task had finished.")
 @click.option("--result", type=JsonObject(), default=b"{}", help="Simulated result. Default: {}.")
@@ -83,7 +83,7 @@ def skip_command(
 
 
 @click.command("cancel")
-@click.argument("session", default="")
+@click.argument("session", type=SessionUid(), default="")
 @click.argument("instance", default="")
 @click.option("--terminate", is_flag=True, help="Also end a running task. This needs rules of edition 2.")
 @bulk_options

@@ -13,8 +13,11 @@ import msgspec
 from triggers.analysis.input_file import STANDARD_INPUT, InputFile, input_file_of
 from triggers.analysis.time_travel import Moment, parse_moment
 from triggers.analysis.times import duration_ms, point_in_time
+from triggers.client.repair_checks import parse_replacement_kwargs
+from triggers.codec import encode_key
 from triggers.codec.json_payloads import check_payload
-from triggers.errors import Undecodable
+from triggers.core.published_rules import MAX_NAME_CHARACTERS
+from triggers.errors import CallError, Undecodable
 from triggers.kafka.sender import Coordinates
 
 
@@ -163,3 +166,38 @@ class CoordinatesType(click.ParamType):
         if not (partition.isdecimal() and offset.isdecimal()):
             self.fail(f"{value!r} must be <partition>/<offset>, such as 3/17", param, ctx)
         return Coordinates(int(partition), int(offset))
+
+
+class SessionUid(click.ParamType):
+    """The UID of a session, which must fit into the key of a record."""
+
+    name = "SESSION"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not value and param is not None and param.default == "":
+            return value  # the command says that it is missing
+        try:
+            encode_key(value)
+        except CallError as error:
+            self.fail(str(error), param, ctx)
+        return value
+
+
+class RulesName(click.ParamType):
+    """The name of published rules."""
+
+    name = "NAME"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not 0 < len(value) <= MAX_NAME_CHARACTERS:
+            self.fail(f"{value!r:.80} must have 1 to {MAX_NAME_CHARACTERS} characters, not {len(value)}", param, ctx)
+        return value
+
+
+class KwargsByTrigger(JsonObject):
+    """A JSON object whose values are objects, too: the kwargs of each trigger."""
+
+    def convert(self, value: str | bytes, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+        text = super().convert(value, param, ctx)
+        parse_replacement_kwargs(text)
+        return text

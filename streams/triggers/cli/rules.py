@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from triggers.analysis.times import moment
 from triggers.analysis.view_changes import changes_between
 from triggers.cli.operator_events import actor_name
+from triggers.cli.option_types import RulesName
 from triggers.cli.output import json_option, print_json, print_table
 from triggers.cli.rules_adopt import adopt
 from triggers.cli.rules_publish import publish
@@ -43,7 +44,7 @@ def list_rules(ctx: click.Context, as_json: bool) -> None:
 
 
 @rules_command.command("history")
-@click.argument("name")
+@click.argument("name", type=RulesName())
 @json_option
 @click.pass_context
 def history(ctx: click.Context, name: str, as_json: bool) -> None:
@@ -52,7 +53,7 @@ def history(ctx: click.Context, name: str, as_json: bool) -> None:
 
 
 @rules_command.command("show")
-@click.argument("name")
+@click.argument("name", type=RulesName())
 @click.option("--version", type=click.IntRange(1), help="Version to show. Default: the newest one.")
 @json_option
 @click.pass_context
@@ -66,7 +67,7 @@ def show(ctx: click.Context, name: str, version: int | None, as_json: bool) -> N
 
 
 @rules_command.command("diff")
-@click.argument("name")
+@click.argument("name", type=RulesName())
 @click.argument("versions", metavar="[BEFORE [AFTER]]", nargs=-1, type=click.IntRange(1))
 @json_option
 @click.pass_context
@@ -81,7 +82,7 @@ def diff(ctx: click.Context, name: str, versions: tuple[int, ...], as_json: bool
 
 
 @rules_command.command("retire")
-@click.argument("name")
+@click.argument("name", type=RulesName())
 @json_option
 @click.pass_context
 def retire(ctx: click.Context, name: str, as_json: bool) -> None:

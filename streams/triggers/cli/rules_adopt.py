@@ -6,6 +6,7 @@ import click
 
 from triggers.cli.bulk import Bulk, bulk_options, repair_many
 from triggers.cli.operator_events import operator_publisher
+from triggers.cli.option_types import RulesName, SessionUid
 from triggers.cli.output import json_option, print_json, print_line
 from triggers.cli.settings_options import kafka_settings
 from triggers.client import SessionReader
@@ -15,8 +16,8 @@ from triggers.jobs.records import Action, JobChange
 
 
 @click.command("adopt")
-@click.argument("name")
-@click.argument("session", default="")
+@click.argument("name", type=RulesName())
+@click.argument("session", type=SessionUid(), default="")
 @click.option("--version", type=click.IntRange(1), default=None, help="Version to adopt. Default: the newest one.")
 @bulk_options
 @json_option

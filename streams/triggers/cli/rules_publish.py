@@ -17,16 +17,17 @@ from triggers.analysis.check.rules import check_rules
 from triggers.analysis.event_log import GroupedLog
 from triggers.cli.ignored_options import refuse_ignored
 from triggers.cli.operator_events import actor_name
-from triggers.cli.option_types import JsonObject, PointInTime
+from triggers.cli.option_types import JsonObject, PointInTime, RulesName
 from triggers.cli.output import json_option, print_json
 from triggers.cli.rules_watch import WatchedRules, check_watchable
 from triggers.cli.settings_options import command_settings, require_kafka
 from triggers.client.published_rules import StreamRules, newest_of
 from triggers.client.session_events import SessionEvents
 from triggers.client.session_reader import SessionReader
+from triggers.codec import check_event
 from triggers.core.config import validate_configuration
 from triggers.core.events import Event, RulesPublished
-from triggers.core.published_rules import ADOPT, KEEP, Catalog, catalog_entry, next_version
+from triggers.core.published_rules import ADOPT, KEEP, Catalog, catalog_entry, check_publication, next_version
 from triggers.errors import TriggersError
 from triggers.settings import Settings
 
@@ -38,7 +39,7 @@ class CheckFailed(TriggersError):
 
 
 @click.command("publish")
-@click.argument("name")
+@click.argument("name", type=RulesName())
 @click.argument("rules", metavar="RULES.json")
 @click.option(
     "--match",
@@ -104,7 +105,7 @@ def publish(
     settings = command_settings(ctx)
     if watch:
         _watch(settings, event, rules, as_json)
-    event = _with_checked(event, JsonObject().convert(rules, None, ctx))
+    event = _with_checked(event, JsonObject().convert(rules, None, ctx), settings)
     require_kafka(settings, "rules")
     if since is not None:
         _backtest(settings, event, since, as_json)
@@ -121,20 +122,27 @@ def _refuse_ignored(ctx: click.Context, watch: bool, since: int | None) -> None:
         refuse_ignored(ctx, "does not go with --backtest", "dry_run")
 
 
-def _with_checked(event: RulesPublished, rules: bytes) -> RulesPublished:
-    """Returns the event with these rules. Raises CheckFailed if `triggers check` finds an error in them."""
+def _with_checked(event: RulesPublished, rules: bytes, settings: Settings) -> RulesPublished:
+    """Returns the event with these rules.
+
+    Raises CheckFailed if `triggers check` finds an error in them, and CallError for the rest of the publication.
+    """
     validate_configuration(rules)
     errors = [finding for finding in check_rules(rules).findings if finding.severity is Severity.ERROR]
     if errors:
         raise CheckFailed("nothing is published:\n" + "\n".join(map(_words, errors)))
-    return replace(event, configuration=rules)
+    event = replace(event, configuration=rules)
+    as_first = replace(event, version=1)  # only Kafka knows the version
+    check_publication(as_first)
+    check_event(as_first, settings.max_payload_bytes)
+    return event
 
 
 def _watch(settings: Settings, event: RulesPublished, file: str, as_json: bool) -> NoReturn:
     """Publishes the rules in the file now and after each of its changes. Wrong rules are reported and not published."""
     path = Path(file.removeprefix("@"))
     check_watchable(path)
-    watched = WatchedRules(path, lambda rules: _publish(settings, _with_checked(event, rules), as_json))
+    watched = WatchedRules(path, lambda rules: _publish(settings, _with_checked(event, rules, settings), as_json))
     while True:
         watched.check()
         time.sleep(_POLL_INTERVAL_S)

@@ -10,11 +10,10 @@ from triggers.analysis.time_travel import NOW, Moment, view_at
 from triggers.analysis.times import moment
 from triggers.analysis.view_changes import ChangedValue, changes_between, value_words
 from triggers.cli.log_options import log_options, session_events
-from triggers.cli.option_types import CoordinatesType, MomentType
+from triggers.cli.option_types import CoordinatesType, MomentType, SessionUid
 from triggers.cli.output import cell, console, json_option, print_json, print_line, print_table, rules_words
 from triggers.cli.settings_options import command_settings, require_kafka
 from triggers.client import SessionReader
-from triggers.codec import encode_key
 from triggers.core.exception_view import ExceptionView
 from triggers.core.statuses import Status
 from triggers.core.view import InstanceView, SessionView, TaskView
@@ -27,7 +26,7 @@ _TRACEBACK_LINES = 12
 
 
 @click.command("show")
-@click.argument("session")
+@click.argument("session", type=SessionUid())
 @click.option(
     "--after",
     type=CoordinatesType(),
@@ -58,7 +57,6 @@ def show_command(
         raise click.UsageError("--after waits for a worker, and --from asks none; give one of them")
     settings = command_settings(ctx)
     if at is None and diff is None and file is None and rules is None:
-        encode_key(session)
         require_kafka(settings)
         _print(SessionReader(settings).read(session, after), as_json)
         return

@@ -12,6 +12,7 @@ from msgspec import Raw
 
 from triggers.api.identity import Scope
 from triggers.client.letter_query import LetterQuery
+from triggers.client.repair_checks import parse_replacement_kwargs
 from triggers.console.forms import ParameterValues
 from triggers.console.letter_search import letter_search_of
 from triggers.console.parameters import flag_of, needed_text, number_of, parsed, text_of
@@ -61,10 +62,7 @@ def change_of(action: Action, form: ParameterValues) -> JobChange:
         case Action.REPLAY:
             if not text_of(form, "kwargs").strip():
                 return JobChange(action=action)
-            kwargs = msgspec.json.decode(object_of(form, "kwargs"), type=dict[str, Raw])
-            if wrong := [name for name, value in kwargs.items() if not bytes(value).startswith(b"{")]:
-                raise CallError(f"kwargs: the value of {wrong[0]!r:.100} must be a JSON object")
-            return JobChange(action=action, kwargs=kwargs)
+            return JobChange(action=action, kwargs=parse_replacement_kwargs(object_of(form, "kwargs")))
         case Action.SKIP:
             return JobChange(action=action, cascade=flag_of(form, "cascade"), result=Raw(object_of(form, "result")))
         case Action.CANCEL:

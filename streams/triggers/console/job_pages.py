@@ -33,6 +33,7 @@ from triggers.jobs.job import Job
 from triggers.jobs.job_log import JobLog
 from triggers.jobs.planner import Selection, new_job_id
 from triggers.jobs.records import DEFAULT_RATE, LETTERS, MAX_ITEMS, Action, ItemState, JobChange
+from triggers.jobs.selection import check_filter
 from triggers.jobs.views import PARTICIPLES, SAMPLE, count_items, summarize, view_job
 
 _JOBS: Final = 100
@@ -168,6 +169,7 @@ def _allowed_target(visit: Visit) -> Target:
     """Return what the address is about. Raises a problem unless the visitor may do the same with a single item."""
     target = target_of(visit.query)
     _require(visit, target.action)
+    check_filter(target.action, target.query)
     return target
 
 

@@ -15,7 +15,7 @@ from triggers.analysis.explain.explanation_text import event_sentences
 from triggers.analysis.explain.proofs import explain
 from triggers.analysis.time_travel import view_at
 from triggers.analysis.view_changes import ChangedValue, changes_between
-from triggers.client.repair_checks import require_repairable, require_unfinished
+from triggers.client.repair_checks import parse_replacement_kwargs, require_repairable, require_unfinished
 from triggers.client.session_repairs import InstanceRepair, check_of, find_instance
 from triggers.codec.json_payloads import check_payload
 from triggers.console.forms import ParameterValues
@@ -136,10 +136,8 @@ def preview_of(uid: str, log: list[Event], event: InstanceRepair) -> Preview:
 def _changed_kwargs(instance: InstanceView, form: ParameterValues) -> bytes | None:
     """Return the kwargs of the form, or None if they are those that the instance has."""
     kwargs = object_of(form, "kwargs")
+    parse_replacement_kwargs(kwargs)
     members = msgspec.json.decode(kwargs, type=dict[str, Any])
-    for trigger, value in members.items():
-        if not isinstance(value, dict):
-            raise CallError(f"kwargs: the value of {trigger!r:.100} must be a JSON object with the trigger's kwargs")
     held = msgspec.json.decode(msgspec.json.encode(instance.kwargs), type=dict[str, Any])
     return None if members == held else kwargs
 

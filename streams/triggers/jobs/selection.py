@@ -49,6 +49,14 @@ def letter_filter_for(query: LetterQuery) -> LetterQuery:
     return query
 
 
+def check_filter(action: Action, query: SessionQuery | LetterQuery) -> None:
+    """Raises CallError for a filter with which no job can be created, before anybody is asked what matches it."""
+    if isinstance(query, LetterQuery):
+        letter_filter_for(query)
+    else:
+        filter_for(action, query)
+
+
 def items_of_failures(session: FoundSession, query: SessionQuery) -> list[JobItem] | None:
     """Returns the failed instances that the filter means, or None if the search result does not have all of them."""
     if session.failed > len(session.failures):
