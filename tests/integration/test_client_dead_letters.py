@@ -125,6 +125,29 @@ def test_a_letter_is_redriven_once_or_discarded_and_says_by_whom(settings: Setti
     assert letters.read_letter(1, 2).state == "discarded"
 
 
+def test_letters_and_their_marks_are_read_in_parts_from_the_end(
+    settings: Settings, letters: DeadLetters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buried = [letter_of(settings, offset=n) for n in range(9)]
+    for number, letter in enumerate(buried):
+        bury(settings, encode_dead_letter(letter), partition=number % 2)
+    stored = sorted(letters.read_all(), key=lambda each: each.letter.offset)
+    letters.discard(stored[:3])
+    letters.discard(stored[8:])
+    whole = letters.read_all()
+    monkeypatch.setattr("triggers.kafka.backward_reads._FIRST_PART", 2)
+    monkeypatch.setattr("triggers.kafka.backward_reads._PART_BYTES", 1)
+
+    in_parts = letters.read_all()
+
+    assert [each.letter.offset for each in whole] == list(range(9))
+    assert [each.state for each in whole] == ["discarded"] * 3 + ["open"] * 5 + ["discarded"]
+    assert in_parts == whole
+    assert [each.letter.offset for each in letters.read_newest(3, state="open")] == [5, 6, 7]
+    assert letters.read_newest(1, state="discarded")[0].letter == buried[8]
+    assert [each.letter for each in letters.read_newest(9, LetterQuery(topic="other"))] == []
+
+
 def test_two_operators_at_the_same_moment_redrive_a_letter_once(settings: Settings, letters: DeadLetters) -> None:
     bury(settings, *(encode_dead_letter(letter_of(settings, offset=n, value=b"%d" % n)) for n in range(20)))
     every = letters.read_newest()

@@ -145,6 +145,6 @@ def test_a_dead_letter_that_was_removed_is_not_found(settings: Settings, names: 
     produce(settings, names.dead_letters, [encode_dead_letter(letter)] * 3)
     remove_before(settings, names.dead_letters, 2)
 
-    with pytest.raises(NotFound, match="0/1 was removed"):
+    with pytest.raises(NotFound, match="0/1: it was removed"):
         DeadLetters(settings).read_letter(0, 1)
     assert DeadLetters(settings).read_letter(0, 2).letter == letter

@@ -8,18 +8,20 @@ run are unfinished.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient, TopicMetadata
 
 from triggers.kafka.client_kind import ClientKind
 from triggers.kafka.connection import Options, admin_client, client_options, unavailable
-from triggers.kafka.range_reads import read_range, watermarks
+from triggers.kafka.log_bounds import LogBounds, Partition, read_log_bounds
+from triggers.kafka.range_reads import open_ranges
 from triggers.kafka.repeated_calls import repeat_while_electing
-from triggers.kafka.topics import existing_partitions, existing_queues
+from triggers.kafka.topics import existing_partitions, queues_among
 from triggers.settings import Settings
 from triggers.topology import Queue, Topology
 
@@ -28,8 +30,6 @@ _MAX_THREADS = 8
 _NO_OFFSET = 0
 """librdkafka's invalid offsets are negative."""
 
-_Marks = dict[int, tuple[int, int]]
-"""The first offset and the end offset of each partition."""
 Finished = Callable[[int], bool]
 """Returns whether the record at an offset is finished."""
 
@@ -72,70 +72,88 @@ def measure_lag(
     """
     admin = admin_client(settings)
     try:
-        reading, groups = _Reading(settings, admin, count_up_to, finished), _groups(settings, admin)
-        with ThreadPoolExecutor(min(len(groups), _MAX_THREADS), "lag") as threads:
-            return [row for rows in threads.map(lambda group: _group_lag(reading, *group), groups) for row in rows]
+        groups = _find_groups(settings, admin)
+        with ThreadPoolExecutor(min(len(groups) + 1, _MAX_THREADS), "lag") as threads:
+            partitions = [(group.topic, partition) for group in groups for partition in group.partitions]
+            bounds = threads.submit(read_log_bounds, admin, partitions)
+            commits = list(threads.map(lambda group: _committed_offsets(settings, group), groups))
+            reading = _Reading(settings, bounds.result(), count_up_to, finished)
+            lags = threads.map(lambda group, commits: _group_lag(reading, group, commits), groups, commits)
+            return [lag for rows in lags for lag in rows]
     except KafkaException as error:
         raise unavailable(settings, error) from error
 
 
-def _groups(settings: Settings, admin: AdminClient) -> list[tuple[str, str]]:
-    """Returns each consumer group with its topic."""
-    names = Topology(settings.namespace)
-    queues: list[Queue] = [None, *existing_queues(settings, admin)]
-    return [
-        (names.agents, names.events),
-        *((names.executors_of(queue), names.commands_of(queue)) for queue in queues),
-    ]
+class _Group(NamedTuple):
+    """A consumer group, and the topic that it consumes."""
+
+    name: str
+    topic: str
+    partitions: list[int]
+
+
+def _find_groups(settings: Settings, admin: AdminClient) -> list[_Group]:
+    """Returns the groups of the workers and of the executors of each queue. Raises TopicMissing and KafkaException."""
+    names, topics = Topology(settings.namespace), admin.list_topics(timeout=_TIMEOUT_S).topics
+    queues: list[Queue] = [None, *queues_among(settings, topics)]
+    consumed = [(names.agents, names.events), *((names.executors_of(q), names.commands_of(q)) for q in queues)]
+    return [_Group(group, topic, _partitions(settings, admin, topics, topic)) for group, topic in consumed]
+
+
+def _partitions(settings: Settings, admin: AdminClient, topics: dict[str, TopicMetadata], topic: str) -> list[int]:
+    known = topics.get(topic)
+    if known is not None and known.error is None and known.partitions:
+        return list(range(len(known.partitions)))
+    return existing_partitions(settings, admin, topic)  # says why the topic is not listed
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
     settings: Settings
-    admin: AdminClient
+    bounds: dict[Partition, LogBounds]
     count_up_to: int
     finished: Callable[[int, str], Finished] | None
 
 
-def _group_lag(reading: _Reading, group: str, topic: str) -> list[PartitionLag]:
-    partitions = existing_partitions(reading.settings, reading.admin, topic)
-    commits = _committed_offsets(reading.settings, group, topic, partitions)
-    decided = watermarks(reading.settings, topic, partitions)
-    ends = watermarks(reading.settings, topic, partitions, undecided=True)
-    committed = {p: commits[p].offset if commits[p].offset >= _NO_OFFSET else ends[p][0] for p in partitions}
-    near = [p for p in partitions if ends[p][1] - committed[p] <= reading.count_up_to]
-    unfinished = _count_unfinished(reading, topic, {p: commits[p] for p in near}, decided, ends)
+def _group_lag(reading: _Reading, group: _Group, commits: dict[int, TopicPartition]) -> list[PartitionLag]:
+    bounds = {p: reading.bounds[group.topic, p] for p in group.partitions}
+    committed = {p: commits[p].offset if commits[p].offset >= _NO_OFFSET else bounds[p].first for p in bounds}
+    near = {p: commits[p] for p in bounds if bounds[p].end - committed[p] <= reading.count_up_to}
+    unfinished = _count_unfinished(reading, group.topic, near, bounds)
     return [
         PartitionLag(
-            group=group,
-            topic=topic,
+            group=group.name,
+            topic=group.topic,
             partition=p,
             committed=committed[p],
-            end=max(ends[p][1], committed[p]),
+            end=max(bounds[p].end, committed[p]),
             records=unfinished[p] if p in near else None,
         )
-        for p in partitions
+        for p in group.partitions
     ]
 
 
 def _count_unfinished(
-    reading: _Reading, topic: str, commits: dict[int, TopicPartition], decided: _Marks, ends: _Marks
+    reading: _Reading, topic: str, commits: dict[int, TopicPartition], bounds: dict[int, LogBounds]
 ) -> Counter[int]:
-    if not commits:
-        return Counter()
-    starts = {p: max(commits[p].offset, decided[p][0]) for p in commits}  # retention may have removed earlier records
+    starts = {p: max(commits[p].offset, bounds[p].first) for p in commits}  # retention may have removed earlier records
     finished = {p: _finished(reading, commits[p]) for p in commits}
-    undecided = {p: max(decided[p][1], starts[p]) for p in commits}
     count: Counter[int] = Counter()
-    behind = {p: start for p, start in starts.items() if start < decided[p][1]}
-    for message in read_range(reading.settings, topic, behind) if behind else ():
-        partition, offset = message.partition() or 0, message.offset() or 0
-        count[partition] += offset < undecided[partition] and not finished[partition](offset)
-    open_ones = {p: start for p, start in undecided.items() if start < ends[p][1]}
-    if open_ones:
-        messages = read_range(reading.settings, topic, open_ones, undecided=True)
-        count.update(message.partition() or 0 for message in messages)
+    behind = {p: (start, bounds[p].decided) for p, start in starts.items() if start < bounds[p].decided}
+    for message in _read(reading.settings, topic, behind, undecided=False):
+        partition = message.partition() or 0
+        count[partition] += not finished[partition](message.offset() or 0)
+    undecided = {p: (max(bounds[p].decided, start), bounds[p].end) for p, start in starts.items()}
+    open_ones = {p: (start, end) for p, (start, end) in undecided.items() if start < end}
+    count.update(message.partition() or 0 for message in _read(reading.settings, topic, open_ones, undecided=True))
     return count
+
+
+def _read(settings: Settings, topic: str, ranges: dict[int, tuple[int, int]], *, undecided: bool) -> Iterator[Message]:
+    """Yields the records of these ranges. Without a range it opens no connection."""
+    if ranges:
+        with open_ranges(settings, topic, undecided=undecided) as reader:
+            yield from reader.read(ranges)
 
 
 def _finished(reading: _Reading, commit: TopicPartition) -> Finished:
@@ -144,16 +162,14 @@ def _finished(reading: _Reading, commit: TopicPartition) -> Finished:
     return reading.finished(commit.offset, commit.metadata or "")
 
 
-def _committed_offsets(settings: Settings, group: str, topic: str, partitions: list[int]) -> dict[int, TopicPartition]:
-    """Returns the committed offsets of the group, using a consumer that never joins it.
+def _committed_offsets(settings: Settings, group: _Group) -> dict[int, TopicPartition]:
+    """Returns the committed offset of each partition, using a consumer that never joins the group.
 
     The admin call of librdkafka 2.16 is not used, because it crashes the process (NULL consumer group in
     `rd_kafka_handle_OffsetFetch`) if the group's coordinator is still loading or has moved.
     """
-    if not partitions:
-        return {}
-    requested = [TopicPartition(topic, partition) for partition in partitions]
-    ours: Options = {"group.id": group, "enable.auto.commit": False}
+    requested = [TopicPartition(group.topic, partition) for partition in group.partitions]
+    ours: Options = {"group.id": group.name, "enable.auto.commit": False}
     consumer = Consumer(client_options(settings, ClientKind.CONSUMER, ours))
     try:
         commits = repeat_while_electing(lambda: consumer.committed(requested, timeout=_TIMEOUT_S), _TIMEOUT_S)

@@ -7,8 +7,8 @@ even if several operators ask for it or a redrive ends in the middle.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
 from confluent_kafka import Message
@@ -16,9 +16,10 @@ from confluent_kafka import Message
 from triggers.client.letter_query import EVERY_LETTER, LetterQuery
 from triggers.codec import DeadLetter, decode_dead_letter
 from triggers.codec.letter_mark_codec import LetterAction, LetterMark, decode_letter_mark, encode_letter_mark
-from triggers.errors import IncompleteLetter, NotFound, RecordsRemoved, Undecodable
+from triggers.errors import IncompleteLetter, NotFound, Undecodable
+from triggers.kafka.backward_reads import read_backwards
 from triggers.kafka.own_headers import OWN_HEADERS, REDRIVES
-from triggers.kafka.range_reads import partition_starts, read_range, read_topic
+from triggers.kafka.range_reads import open_ranges, read_range, read_topic
 from triggers.kafka.records import Header
 from triggers.kafka.transactional_sending import ANY_PARTITION, TransactionalRecord, send_in_transaction
 from triggers.settings import Settings
@@ -73,44 +74,50 @@ class DeadLetters:
     def read_newest(
         self, limit: int = 100, query: LetterQuery = EVERY_LETTER, state: str | None = None
     ) -> list[StoredLetter]:
-        """Returns the last `limit` dead letters that match, optionally of one state.
+        """Returns the last `limit` dead letters that match, optionally of one state, the oldest of them first.
 
-        Within a partition, the oldest comes first. Reads all dead letters to find them.
+        Reads as many dead letters as it needs to find them.
         """
-        letters = (s for s in self.read_all() if query.admits(s.letter) and state in (None, s.state))
-        return list(deque(letters, maxlen=limit))
+        letters = (s for s in self.read_backwards() if query.admits(s.letter) and state in {None, s.state})
+        return list(islice(letters, limit))[::-1]
 
-    def read_all(self) -> Iterator[StoredLetter]:
-        """Yields all dead letters that are on the topic now, with their marks. Reads the topic twice."""
-        marks = _marks_among(read_topic(self._settings, self._topic))
-        for stored in read_letters(self._settings):
-            yield stored._replace(mark=marks.get((stored.partition, stored.offset)))
+    def read_all(self) -> list[StoredLetter]:
+        """Returns all dead letters that are on the topic now, with their marks, the oldest first."""
+        return list(self.read_backwards())[::-1]
+
+    def read_backwards(self) -> Iterator[StoredLetter]:
+        """Yields all dead letters that are on the topic now, with their marks, the newest first.
+
+        Reads the topic once, from its end to its beginning. A mark comes after its letter, on the same partition, so
+        that it is known before the letter is yielded. Only the marks of letters before it are in memory.
+        """
+        marks: dict[PartitionOffset, LetterMark] = {}
+        for message in read_backwards(self._settings, self._topic):
+            marks |= _marks_among([message])  # the first mark of a letter counts
+            for stored in _letters_among([message]):
+                yield stored._replace(mark=marks.pop((stored.partition, stored.offset), None))
 
     def read_letter(self, partition: int, offset: int) -> StoredLetter:
         """Returns the dead letter at these coordinates. Raises NotFound."""
-        if partition not in partition_starts(self._settings, self._topic):
-            raise NotFound(f"there is no dead letter at {partition}/{offset}: {self._topic} has no such partition")
-        try:
-            stored = next(read_letters(self._settings, {partition: offset}), None)
-        except RecordsRemoved as error:
-            raise NotFound(f"the dead letter at {partition}/{offset} was removed or never existed") from error
-        if stored is None or stored.offset != offset:
-            raise NotFound(f"there is no dead letter at {partition}/{offset}")
-        marks = _read_marks(self._settings, {partition: offset})
-        return stored._replace(mark=marks.get((partition, offset)))
+        stored = self.read_letters_at([(partition, offset)]).get((partition, offset))
+        if stored is None:
+            raise NotFound(f"there is no dead letter at {partition}/{offset}: it was removed, or has never existed")
+        return stored
 
     def read_letters_at(self, coordinates: Collection[PartitionOffset]) -> dict[PartitionOffset, StoredLetter]:
         """Returns the dead letters at these coordinates, with their marks. Those that are not there are left out."""
-        starts, wanted = partition_starts(self._settings, self._topic), set(coordinates)
-        firsts = _first_offsets(each for each in coordinates if each[0] in starts)
-        firsts = {partition: max(offset, starts[partition]) for partition, offset in firsts.items()}
-        ends: dict[int, int] = {}
-        for partition, offset in wanted:
-            ends[partition] = max(offset + 1, ends.get(partition, 0))
-        marks = _read_marks(self._settings, firsts)
-        letters = read_letters(self._settings, firsts, ends)
-        stored = {(each.partition, each.offset): each for each in letters if (each.partition, each.offset) in wanted}
-        return {at: each._replace(mark=marks.get(at)) for at, each in stored.items()}
+        wanted = set(coordinates)
+        letters: dict[PartitionOffset, StoredLetter] = {}
+        marks: dict[PartitionOffset, LetterMark] = {}
+        with open_ranges(self._settings, self._topic) as reader:
+            bounds = reader.bounds()
+            starts = _first_offsets((p, max(offset, bounds[p][0])) for p, offset in coordinates if p in bounds)
+            for message in reader.read({p: (offset, bounds[p][1]) for p, offset in starts.items()}):
+                if (message.partition() or 0, message.offset() or 0) in wanted:
+                    letters.update({(each.partition, each.offset): each for each in _letters_among([message])})
+                else:
+                    marks = _marks_among([message]) | marks
+        return {at: stored._replace(mark=marks.get(at)) for at, stored in letters.items()}
 
     def redrive(self, letters: Sequence[StoredLetter]) -> list[StoredLetter]:
         """Publishes the original values, keys and headers to their original topics, and marks the letters.
@@ -180,7 +187,12 @@ def read_letters(
     Ignores records that are not dead letters. Blocks. Raises BrokerUnavailable.
     """
     topic = Topology(settings.namespace).dead_letters
-    messages = read_topic(settings, topic) if starts is None else read_range(settings, topic, starts, ends=ends)
+    yield from _letters_among(
+        read_topic(settings, topic) if starts is None else read_range(settings, topic, starts, ends=ends)
+    )
+
+
+def _letters_among(messages: Iterable[Message]) -> Iterator[StoredLetter]:
     for message in messages:
         try:
             letter = decode_dead_letter(message.value())

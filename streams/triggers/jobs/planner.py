@@ -107,9 +107,9 @@ class JobPlanner:
 
     def select_letters(self, change: JobChange, query: LetterQuery, max_items: int = MAX_ITEMS) -> Selection:
         """Returns which open dead letters a job would change now. Reads all of them. Raises as `select` does."""
-        where, letters = letter_filter_for(query), DeadLetters(self._settings).read_all()
+        where, letters = letter_filter_for(query), DeadLetters(self._settings).read_backwards()
         items = ([item_of_letter(each)] for each in letters if each.mark is None and where.admits(each.letter))
-        return Selection(change=change, where=where, items=_at_most(max_items, items))
+        return Selection(change=change, where=where, items=_at_most(max_items, items)[::-1])
 
     def create(
         self, selection: Selection, *, actor: str | None, rate: float = DEFAULT_RATE, job_id: str | None = None

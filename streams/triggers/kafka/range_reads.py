@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from triggers.errors import BrokerUnavailable, RecordsRemoved
-from triggers.kafka.connection import Options, unavailable
+from triggers.kafka.connection import Options, admin_client, unavailable
 from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF
+from triggers.kafka.log_bounds import read_log_bounds
 from triggers.kafka.reading_options import gap_reader_options, reader_options
 from triggers.kafka.repeated_calls import repeat_while_electing
 from triggers.kafka.skip_guard import SkipGuard
@@ -23,6 +25,7 @@ _GATHER_S = 0.01
 _FETCH_WAIT_MS = 10
 """Maximum wait of a fetch at the end of a partition, by default half a second. The end is reported only after a fetch
 that finds nothing."""
+_MAX_THREADS = 16
 _FULL_QUEUE_WAIT_MS = 5
 """Wait after which librdkafka fetches again when its queue was full, by default a second, so that the queue ran empty.
 """
@@ -45,10 +48,10 @@ def read_range(
     arrives for 20 s, RecordsRemoved if retention removed records before they were read, and RecordsSkipped if the Kafka
     client repeatedly skips records.
     """
-    with _open_reading(settings, topic, undecided=undecided) as (consumer, reading):
-        limits = {partition: _watermarks(consumer, TopicPartition(topic, partition))[1] for partition in starts}
+    with open_ranges(settings, topic, undecided=undecided) as reader:
+        limits = {p: end for p, (_, end) in reader.bounds_of(list(starts)).items()}
         limits = {p: min(limit, (ends or limits).get(p, limit)) for p, limit in limits.items()}
-        yield from reading.read({p: (starts[p], limit) for p, limit in limits.items()})
+        yield from reader.read({p: (starts[p], limit) for p, limit in limits.items()})
 
 
 def read_topic(settings: Settings, topic: str) -> Iterator[Message]:
@@ -56,9 +59,8 @@ def read_topic(settings: Settings, topic: str) -> Iterator[Message]:
 
     Raises like `read_range`, and TopicMissing.
     """
-    with _open_reading(settings, topic, undecided=False) as (consumer, reading):
-        partitions = existing_partitions(settings, consumer, topic)
-        yield from reading.read({p: _watermarks(consumer, TopicPartition(topic, p)) for p in partitions})
+    with open_ranges(settings, topic) as reader:
+        yield from reader.read(reader.bounds())
 
 
 def partition_starts(settings: Settings, topic: str) -> dict[int, int]:
@@ -80,31 +82,32 @@ def watermarks(
 
     The end is that of the committed records (Kafka's last stable offset); with `undecided`, that of all records.
     """
-    consumer = Consumer(reader_options(settings, _isolation(undecided)))
     try:
-        return {partition: _watermarks(consumer, TopicPartition(topic, partition)) for partition in partitions}
+        bounds = read_log_bounds(admin_client(settings), [(topic, partition) for partition in partitions])
     except KafkaException as error:
         raise unavailable(settings, error) from error
-    finally:
-        consumer.close()
+    return {partition: (each.first, each.end if undecided else each.decided) for (_, partition), each in bounds.items()}
 
 
 @contextmanager
-def _open_reading(settings: Settings, topic: str, *, undecided: bool) -> Iterator[tuple[Consumer, _Reading]]:
-    """Opens a consumer and a reading of its records, and closes both."""
+def open_ranges(settings: Settings, topic: str, *, undecided: bool = False) -> Iterator[RangeReader]:
+    """Opens a reader of a topic, which can read several ranges with the same connections, and closes it.
+
+    With `undecided`, it also reads records after the start of an open transaction. Raises like `read_range`.
+    """
     prompt: Options = {"fetch.wait.max.ms": _FETCH_WAIT_MS, "fetch.queue.backoff.ms": _FULL_QUEUE_WAIT_MS}
     consumer = Consumer(reader_options(settings, _isolation(undecided) | prompt))
-    reading = _Reading(settings, consumer, topic, undecided=undecided)
+    reader = RangeReader(settings, consumer, topic, undecided=undecided)
     try:
-        yield consumer, reading
+        yield reader
     except KafkaException as error:
         raise unavailable(settings, error) from error
     finally:
         consumer.close()
-        reading.close()
+        reader.close()
 
 
-class _Reading:
+class RangeReader:
     """Reads partitions to their ends. It returns a record only when it is proved that none before it is missing."""
 
     def __init__(self, settings: Settings, consumer: Consumer, topic: str, *, undecided: bool) -> None:
@@ -114,8 +117,25 @@ class _Reading:
         self._guard = SkipGuard(lambda: gap_reader_options(settings), topic, undecided=undecided)
         self._ends: dict[int, int] = {}
 
+    def bounds(self) -> dict[int, tuple[int, int]]:
+        """Returns the first offset and the end offset of each partition now. Blocks. Raises TopicMissing."""
+        return self.bounds_of(existing_partitions(self._settings, self._consumer, self._topic))
+
+    def bounds_of(self, partitions: Sequence[int]) -> dict[int, tuple[int, int]]:
+        """Returns the first offset and the end offset of these partitions now. Blocks. Asks for all at once."""
+        asked = [TopicPartition(self._topic, partition) for partition in partitions]
+        if len(asked) < 2:
+            return {each.partition: _watermarks(self._consumer, each) for each in asked}
+        with ThreadPoolExecutor(min(len(asked), _MAX_THREADS), "bounds") as threads:
+            bounds = threads.map(lambda each: _watermarks(self._consumer, each), asked)
+            return dict(zip(partitions, bounds, strict=True))
+
     def read(self, ranges: Mapping[int, tuple[int, int]]) -> Iterator[Message]:
-        """Yields the records of partitions from the first offset of each to before its end offset."""
+        """Yields the records of partitions from the first offset of each to before its end offset.
+
+        The end must not be after that of the log. A later call ends an earlier one.
+        """
+        self._ends = {}
         for partition, (first, end) in ranges.items():
             if end > first:
                 self._ends[partition] = end

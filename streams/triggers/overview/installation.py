@@ -134,7 +134,7 @@ class KafkaInstallation:
         return self._letters.read_letter(partition, offset)
 
     def count_letters(self) -> dict[str, int]:
-        counts = Counter(each.letter.reason for each in self._letters.read_all() if each.state == OPEN)
+        counts = Counter(each.letter.reason for each in self._letters.read_backwards() if each.state == OPEN)
         return dict(counts.most_common())
 
     def list_rules(self) -> list[RulesPublished]:

@@ -74,7 +74,7 @@ class InstallationCopy:
         started = time.monotonic()
         check_nobody_works(self._source, executors=True)
         log = SourceLog(self._source)
-        letters = list(DeadLetters(self._source).read_all())
+        letters = DeadLetters(self._source).read_all()
         self._new.begin(self._sender)
         with folded_partitions(self._target.partitions) as folded:
             copier = self._copier(log, letters, folded)
