@@ -66,7 +66,7 @@ def run(plan: Plan) -> Outcome:
         outcome = Outcome(plan, schedule(plan.seed, plan.duration_s, _kinds(plan), world.things(), plan.calm_s))
         watch, gaps = Watch(world.settings), GapCounts(world.agents)
         with ending(watch), ending(gaps):
-            hits = _publish_and_strike(world, outcome)
+            hits = _publish_and_strike(world, watch, outcome)
             _finish_work(world, watch, outcome)
         outcome.gaps = dict(gaps.total)
         outcome.verdict = judge(gather(world, is_drained=outcome.is_drained, tallies=watch.tallies))
@@ -74,13 +74,14 @@ def run(plan: Plan) -> Outcome:
     return outcome
 
 
-def _publish_and_strike(world: World, outcome: Outcome) -> list[_Hit]:
+def _publish_and_strike(world: World, watch: Watch, outcome: Outcome) -> list[_Hit]:
     """Lets the applications publish while faults strike."""
     if world.publications is not None:
         world.publications.begin()
     for producer in world.producers:
         producer.start()
     hits = _strike_all(world, outcome)
+    watch.end_stalls()
     for producer in world.producers:
         producer.finish()
     if world.publications is not None:

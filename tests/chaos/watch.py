@@ -57,11 +57,19 @@ class Watch(threading.Thread):
         self._names = Topology(settings.namespace)
         self._decoder = EventDecoder(settings.max_payload_bytes, None)
         self._last: dict[tuple[str, int], float] = {}
+        self._counts_stalls = True
         self._ending = threading.Event()
 
     def outstanding(self) -> int:
         """Returns the number of commands without a result and without a later attempt."""
         return len(self.commands - self.results)
+
+    def end_stalls(self) -> None:
+        """Ends all stalls. Called when the applications stop publishing, after which a quiet partition is no stall."""
+        self._counts_stalls = False
+        now = time.monotonic()
+        for (what, partition), last in tuple(self._last.items()):
+            self._add_stall(what, partition, last, now)
 
     def finish(self) -> None:
         """Stops the thread and waits for its end."""
@@ -122,6 +130,10 @@ class Watch(threading.Thread):
 
     def _record_movement(self, what: str, partition: int, now: float) -> None:
         last = self._last.get((what, partition))
-        if last is not None and now - last > _LONGEST_PAUSE_S:
-            self.stalls.append(Stall(what, partition, last, now))
+        if last is not None and self._counts_stalls:
+            self._add_stall(what, partition, last, now)
         self._last[what, partition] = now
+
+    def _add_stall(self, what: str, partition: int, began: float, ended: float) -> None:
+        if ended - began > _LONGEST_PAUSE_S:
+            self.stalls.append(Stall(what, partition, began, ended))
