@@ -22,6 +22,7 @@ TOGETHER = (
     "tests/integration/test_hostile_input.py",
     "tests/integration/test_installation.py",
     "tests/integration/test_late_answers.py",
+    "tests/integration/test_lost_requests.py",
     "tests/integration/test_ports_on_kafka.py::TestSourceOnKafka",
     "tests/integration/test_ports_on_kafka.py::TestStreamOnKafka",
 )
