@@ -144,6 +144,6 @@ def _handle_timer(session: Session, event: TimerFired) -> Decision:
         return Decision(outcome=Outcome.STALE)
     if not event.instance:
         return deletion.handle_session_timer(session, event)
-    if not event.kind:
+    if not event.kind or (session.exists and session.plan.edition_2 is None):
         return results.handle_timer(session, event)
     return handle_timer_of_kind(session, event) if session.exists else Decision(outcome=Outcome.STALE)

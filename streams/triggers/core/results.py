@@ -29,6 +29,7 @@ from triggers.core.rules import fire_trigger
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.session import Session
 from triggers.core.statuses import Status
+from triggers.core.timer_kinds import TimerKind
 from triggers.core.timer_rows import stop_timers
 
 TaskResult = TaskStarted | TaskFinished | TaskFailed | TaskStatusChanged | TaskRetried
@@ -84,10 +85,14 @@ def _limit_running_time(builder: DecisionBuilder, loaded: LoadedInstance) -> Non
 
 
 def handle_timer(session: Session, event: TimerFired) -> Decision:
-    """Handles a timer of edition 1, which ends a cooldown or gives up an overdue attempt."""
+    """Handles a timer of edition 1, which ends a cooldown or gives up an overdue attempt.
+
+    Its events have no kind, but those of recorded histories do, and no attempt.
+    """
     loaded, builder = session.instances.find(event.instance), DecisionBuilder(session, event)
     instance = loaded.instance
-    current = event.attempt == instance.attempt
+    kind = TimerKind.COOLDOWN if instance.due else instance.status
+    current = event.attempt == instance.attempt if not event.kind else event.kind == kind
     if current and instance.due and event.due in {0, instance.due}:
         session.instances.mark_changed(loaded)
         stop_timers(session, loaded)

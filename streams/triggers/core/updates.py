@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from triggers.core.conditions.evaluator import Evaluator, Occurrence
 from triggers.core.conditions.held import Held
 from triggers.core.conditions.memory import begin_memory
-from triggers.core.conditions.receiving import begun_by
+from triggers.core.conditions.receiving import begun_by_loose
 from triggers.core.conditions.tree import Conditions
 from triggers.core.conditions.updating import carry_memory_over, carry_over, match_slots
 from triggers.core.contribution import Contribution
+from triggers.core.edition_2_directives import parse_task
 from triggers.core.edition_2_rule import Edition2Rule
 from triggers.core.groups import update_in_flight
 from triggers.core.lifecycle import take_over_fills
-from triggers.core.plan import Plan
+from triggers.core.memo import remember_bounded
+from triggers.core.plan import Plan, Rule
 from triggers.core.state.cohorts import members_of_cohort
 from triggers.core.state.group_parts import join_parts, private_part, shared_part
 from triggers.core.state.header import LastFire
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.number_ranges import numbers_in
+from triggers.core.state.rows import TIMER_ROW, timer_key
 from triggers.core.state.session import Session
 from triggers.core.state.waiting import Group, Waiting
 from triggers.core.task_offer import latest_of
+from triggers.core.timer_kinds import TimerKind
+from triggers.core.timer_rows import stop_timers
+from triggers.errors import InvalidConfiguration
+
+_MAX_KNOWN: Final = 1000
+_KNOWN: Final[dict[tuple[str, tuple[str, ...], str | None, tuple[str, ...]], Edition2Rule]] = {}
+"""Rules of edition 1 as edition 2 compiles them. Sessions share them; they change no result."""
 
 
 def switch_rules(session: Session, before: Plan, now: int) -> None:
@@ -35,14 +47,35 @@ def switch_rules(session: Session, before: Plan, now: int) -> None:
         return
     if before.edition_2 is None:
         _begin(session, now)
+        _take_over_timers(session)
     for name, rule in after.tasks.items():
-        old = before.tasks.get(name)
-        if before.edition_2 is None:
-            _wait_in_groups(session, rule)
-        elif old is not None and old.edition_2 is not None and old.edition_2 is not rule:
-            _carry_groups(session, old.edition_2, rule)
-        _carry_memory(session, None if old is None else old.edition_2, rule)
-        _record_in_flight(session, None if old is None else old.edition_2, rule)
+        written = before.tasks.get(name)
+        old = None if written is None else written.edition_2
+        if written is not None and before.edition_2 is None:
+            old = _in_edition_2(written, rule)
+            _wait_in_groups(session, old, rule)
+        elif old is not None and old is not rule:
+            _carry_groups(session, old, rule)
+        _carry_memory(session, old, rule)
+        _record_in_flight(session, old, rule)
+
+
+def _in_edition_2(rule: Rule, new: Edition2Rule) -> Edition2Rule:
+    """Returns a rule of edition 1 as edition 2 compiles it, so that what it holds is kept as in any other update.
+
+    Returns the new rule if edition 2 would have refused the old one.
+    """
+    key = rule.name, rule.after, rule.and_every, rule.unless
+    known = _KNOWN.get(key)
+    if known is None:
+        written: dict[str, object] = {"run": rule.run, "after": list(rule.after), "unless": list(rule.unless)}
+        if rule.and_every is not None:
+            written["andEvery"] = rule.and_every
+        try:
+            known = remember_bounded(_KNOWN, _MAX_KNOWN, key, parse_task(rule.name, written))
+        except InvalidConfiguration:
+            return new
+    return known
 
 
 def _begin(session: Session, now: int) -> None:
@@ -55,8 +88,29 @@ def _begin(session: Session, now: int) -> None:
     session.last_fires.spill()
 
 
-def _wait_in_groups(session: Session, rule: Edition2Rule) -> None:
-    """Moves instances that wait in cohorts into groups."""
+def _take_over_timers(session: Session) -> None:
+    """Gives the timers of cooldowns and timeouts their kinds of edition 2.
+
+    There, an attempt has its number when its cooldown is over; in edition 1, it has it before.
+    """
+    for task, state in session.tasks.all().items():
+        for number in range(state.count if state.unresolved else 0):
+            loaded = session.instances.get(task, number)
+            instance = loaded.instance
+            if due := instance.due or instance.deadline:
+                session.instances.mark_changed(loaded)
+                kind = TimerKind.COOLDOWN if instance.due else instance.status
+                stop_timers(session, loaded)
+                if kind == TimerKind.COOLDOWN:
+                    instance.attempt -= 1
+                    instance.attempt_closed = True
+                instance.timers = {kind: due}
+                key = timer_key(due, session.uid, loaded.name, instance.attempt, kind)
+                session.write_shared(key, TIMER_ROW)
+
+
+def _wait_in_groups(session: Session, old: Edition2Rule, rule: Edition2Rule) -> None:
+    """Moves instances that wait in cohorts into groups. `old` is their rule of edition 1."""
     state = session.tasks.get(rule.name)
     if state is None or not state.cohorts:
         return
@@ -72,7 +126,9 @@ def _wait_in_groups(session: Session, rule: Edition2Rule) -> None:
                 for trigger, held in instance.kwargs.items()
             }
             seen = [_contribution(session, trigger, b"{}") for trigger in instance.unless_seen]
-            held = _held(rule.conditions, given, dict(zip(instance.unless_seen, seen, strict=True)))
+            held = _held(old.conditions, given, dict(zip(instance.unless_seen, seen, strict=True)))
+            held.begun = begun_by_loose(held)
+            carry_over(held, old.conditions, rule.conditions)
             session.payloads.release_latest(rule.name, number, instance.kwargs)
             instance.kwargs = {}
             _join(rule, waiting, loaded, Group(held, [number], depth=instance.cascade_depth))
@@ -87,14 +143,12 @@ def _contribution(session: Session, trigger: str, kwargs: bytes) -> Contribution
 
 
 def _held(conditions: Conditions, after: dict[str, Contribution], unless: dict[str, Contribution]) -> Held:
-    """Returns what an instance of edition 1 holds in edition 2. `after` and `unless` are its triggers."""
+    """Returns what an instance of edition 1 holds, under its own rule. `after` and `unless` are its triggers."""
     held = Held(loose={f"+{trigger}": contribution for trigger, contribution in after.items()})
     held.loose |= {f"-{trigger}": contribution for trigger, contribution in unless.items()}
     for leaf in conditions.leaves:
-        loose = leaf.slot if leaf.slot[0] == "+" else f"-{leaf.trigger}"
-        if loose in held.loose and leaf.plain:
-            held.slots[leaf.slot] = [held.loose.pop(loose)]
-    held.begun = begun_by(held, conditions)
+        if own := held.loose.pop(leaf.slot if leaf.slot[0] == "+" else f"-{leaf.trigger}", None):
+            held.slots[leaf.slot] = [own]
     return held
 
 

@@ -160,7 +160,7 @@ def _shown(instance: InstanceView) -> Answer:
     return {
         "task": instance.task,
         "status": instance.status,
-        "attempt": instance.attempt,
+        "attempt": instance.attempt - (1 if instance.due else 0),  # edition 1 counts it before its cooldown is over
         "kwargs": msgspec.json.decode(msgspec.json.encode(instance.kwargs)),
         "depth": instance.depth,
         "parent": instance.parent,

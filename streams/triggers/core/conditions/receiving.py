@@ -46,6 +46,11 @@ def begun_by(held: Held, conditions: Conditions) -> int:
     return (_IN_AFTER if in_after else 0) | (_IN_AND_EVERY if in_every else 0)
 
 
+def begun_by_loose(held: Held) -> int:
+    """Returns the bit of `after` if an instance holds something that is loose, of a rule before the last one."""
+    return _IN_AFTER if any(slot[0] == "+" for slot in held.loose) else 0
+
+
 def mark_begun(view: ConditionView, order: int | None = None) -> bool:
     """Marks `after` and `andEvery` as begun if they hold a contribution now. Returns whether the deadline begins.
 
