@@ -15,7 +15,7 @@ _KNOWN: Final = frozenset(map(str, Status))
 
 
 class IndexUpdate:
-    """What the sessions of a turn change in the index of their partition."""
+    """The changes that the sessions of a turn make in the index of their partition."""
 
     __slots__ = ("_differences", "_failures", "new_failures", "until")
 

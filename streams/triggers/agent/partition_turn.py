@@ -55,7 +55,7 @@ class TurnContext:
     metrics: Metrics
     queues: QueueTopics
     feed: DecisionFeed | None = None
-    """None if decisions are not published."""
+    """The decision feed, or None if decisions are not published."""
     tracer: DecisionTracer = field(default_factory=DecisionTracer)
 
 

@@ -102,7 +102,7 @@ class Timers:
 
 
 class _BrokerClock:
-    """What the records say about the broker's clock: it has gone on since it appended the newest of them."""
+    """The broker's clock, as the records tell it: it has advanced since the newest of them was appended."""
 
     def __init__(self) -> None:
         self._newest = 0

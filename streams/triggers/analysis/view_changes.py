@@ -22,9 +22,9 @@ class ChangedValue(Struct, frozen=True, kw_only=True):
     path: str
     """The path to the value, such as `instances t_import#0 status`."""
     before: Any
-    """None if there was no value."""
+    """The value before, or None if there was none."""
     after: Any
-    """None if there is no value."""
+    """The value after, or None if there is none."""
 
 
 def changes_between(before: object, after: object) -> list[ChangedValue]:

@@ -81,7 +81,7 @@ class Jobs:
             Operation(
                 method="POST", path="/v1/jobs/preview", handler=self.preview_job, scope=Scope.OPERATE, tag="jobs",
                 summary="Count what a job would change, and show some of it. Nothing is changed.",
-                description=_DELETING, body=body, responses={200: DocumentedResponse("What matches now.", JobPreview)},
+                description=_DELETING, body=body, responses={200: _PREVIEWED},
                 problems=_OF_CREATING,
             ),
             Operation(
@@ -254,6 +254,7 @@ def _id_of(principal: str, key: str) -> str:
 
 
 _UNAVAILABLE: Final = (Kind.UNAVAILABLE, Kind.OVERLOADED)
+_PREVIEWED: Final = DocumentedResponse("The items that match now.", JobPreview)
 _RECORDED: Final = DocumentedResponse("The job is recorded and runs.", JobSummary)
 _OF_CREATING: Final = (
     Kind.INVALID_EVENT, Kind.BODY_TIMEOUT, Kind.CONFLICT, Kind.TOO_LARGE, Kind.UNSUPPORTED_MEDIA_TYPE, *_UNAVAILABLE

@@ -47,7 +47,7 @@ class PageRoute(NamedTuple):
     path: str
     handler: Handler
     scope: Scope | None = Scope.READ
-    """None for pages that everybody sees, such as the login."""
+    """The scope that a visitor needs, or None for pages that everybody sees, such as the login."""
 
 
 class Gate:

@@ -45,7 +45,7 @@ class DecisionBuilder:
         self._event = event
         plan = session.plan.edition_2
         self.follow = None if plan is None else FollowUps(plan, session.variables())
-        """What the event causes besides commands in edition 2, or None in edition 1."""
+        """The effects of the event besides commands in edition 2, or None in edition 1."""
 
     @property
     def now(self) -> int:

@@ -69,7 +69,7 @@ class Edition2Rule:
     delay: Delay | None = None
     deadline: Deadline | None = None
     timeouts: Timeouts | None = None
-    """None if those of `$limits` apply."""
+    """The limits of its attempts, or None if those of `$limits` apply."""
     retry: Retry | None = None
     cancel_on: CancelOn | None = None
     optional: bool = False

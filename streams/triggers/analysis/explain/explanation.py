@@ -134,7 +134,7 @@ class HeldTrigger(Struct, frozen=True, kw_only=True):
 
     trigger: str
     by: EventRef | None
-    """None if no event fired the trigger, because a replay supplied its kwargs."""
+    """The event that fired the trigger, or None if a replay supplied its kwargs."""
 
 
 class MissingCause(Struct, frozen=True, kw_only=True):
@@ -280,7 +280,7 @@ class EventProof(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     event: EventRef
     outcome: Outcome | None
-    """None if the session refused the event."""
+    """The outcome of the event, or None if the session refused it."""
     fires: list[str]
     effects: list[Effect]
     idle: list[Idle]

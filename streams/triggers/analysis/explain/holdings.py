@@ -36,21 +36,21 @@ class BeforeAndAfter(NamedTuple):
 
 
 class Stop(NamedTuple):
-    """Why an instance was stopped or failed."""
+    """The end of an instance that was stopped or failed, and the reason."""
 
     status: str
     why: str
 
 
 class Holdings:
-    """What the fires of one session came to. Its memory grows with the session."""
+    """The outcome of each fire of one session. Its memory grows with the session."""
 
     def __init__(self) -> None:
         self.event_of: dict[int, int] = {}
-        """The event behind each fire, by the number of the fire in the session."""
+        """The event that caused each fire, by the number of the fire in the session."""
         self.trigger_of: dict[int, str] = {}
         self.verdicts: list[LeafVerdict] = []
-        """What the leaves made of the triggers that the last event fired."""
+        """The reactions of the leaves to the triggers that the last event fired."""
         self.fired: list[Fired] = []
         """The triggers that the last event fired."""
         self.held: dict[str, dict[str, list[int]]] = {}
@@ -85,12 +85,12 @@ class Holdings:
         """Returns what an instance held before the event, and what of the event its leaves accepted."""
         session = sessions.before
         view = view_of(session, rule, held_by_member(session, rule.name, group, number))
-        found = orders_by_alias(view)
+        orders_of_alias = orders_by_alias(view)
         for alias, leaf in view.conditions.by_alias.items():
             orders = [fire.order for fire in self._accepted_by(rule.name, alias)]
-            if alias not in found or not (leaf.correlated or view.is_closed(leaf)):
-                found[alias] = [*found.get(alias, []), *orders]
-        return found
+            if alias not in orders_of_alias or not (leaf.correlated or view.is_closed(leaf)):
+                orders_of_alias[alias] = [*orders_of_alias.get(alias, []), *orders]
+        return orders_of_alias
 
     def _record_new(self, event: Event, rule: Rule, name: str, sessions: BeforeAndAfter) -> None:
         """Records what an instance holds that has not waited: it is a replay, or it was ready when it was created."""
@@ -101,14 +101,14 @@ class Holdings:
             return
         leaves = {} if rule.edition_2 is None else rule.edition_2.conditions.by_alias
         memory = sessions.before.memories.get(rule.name).slots
-        found: dict[str, list[int]] = {}
+        orders_of_alias: dict[str, list[int]] = {}
         for alias in leaves.keys() & instance.kwargs.keys():
             latest = latest_of(sessions.before, leaves[alias].trigger) if leaves[alias].is_latest else None
             known = list(memory.get(leaves[alias].slot, ())) if latest is None else [latest]
             known += [fire.contribution for fire in self._accepted_by(rule.name, alias) if fire.contribution]
             text = sessions.after.payloads.read(instance.kwargs[alias])
-            found[alias] = _orders_of(text, known, is_list=leaves[alias].passes_list)
-        self.held[name] = found
+            orders_of_alias[alias] = _orders_of(text, known, is_list=leaves[alias].passes_list)
+        self.held[name] = orders_of_alias
 
     def _accepted_by(self, task: str, alias: str) -> list[Fired]:
         return [fire for fire in self.fired if self._accepts(task, alias, fire.trigger)]

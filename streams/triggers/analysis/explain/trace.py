@@ -73,7 +73,7 @@ class Trace:
         self._offers: defaultdict[tuple[str, str, str], list[int]] = defaultdict(list)
         self._beginnings: dict[str, Beginning] = {}
         self.holdings = Holdings()
-        """What instances of edition 2 hold, and have held when they stopped waiting."""
+        """The contributions that instances of edition 2 hold, or held when they stopped waiting."""
 
     def apply(self, event: Event) -> Decision:
         """Applies the next event. If the engine raises, the event has its number but leaves the session unchanged."""

@@ -1,4 +1,4 @@
-"""What a session keeps beside its header and instances if it has rules of edition 2."""
+"""The part of a session's state that rules of edition 2 add to its header and instances."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ class Header(Struct, array_like=True, gc=False):
     clock: int = 0
     """The largest log time of the session's records. It never runs backwards."""
     edition_2: Edition2Header | None = None
-    """None until the session has rules of edition 2."""
+    """The edition's own state, or None until the session has rules of edition 2."""
     published: RuleBinding | None = None
     """The published rules that the session is bound to, or None if it is bound to none."""
 
