@@ -76,6 +76,7 @@ unit: setup  ## Run the tests that need no broker: unit, contract, property, con
 unit-compiled: setup  ## Run the tests of the core and the agent with compiled modules, if there is a C compiler
 	@if $(CAN_COMPILE); then $(MAKE) $(COMPILED_QUICKLY)/.built && PYTHONPATH=$(COMPILED_QUICKLY) $(PYTEST) $(ONE_A_CORE) \
 		tests/conformance tests/unit/codec tests/unit/core tests/unit/agent tests/unit/commit \
+		tests/unit/recovery/test_moved_forwards.py tests/unit/recovery/test_refused_events.py tests/unit/recovery/test_unfinished_commands.py \
 		tests/property/test_core_against_naive_model.py $(ARGS); \
 	else echo "skipped the compiled modules: install a C compiler and Python's headers"; test -z "$${CI:-}"; fi
 
