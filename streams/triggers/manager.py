@@ -183,13 +183,13 @@ class TriggerManager:
     def get_unresolved_tasks(self) -> list[TaskConfig]:
         """Returns the tasks with no instance yet or with an unresolved one, in declaration order.
 
-        Reads the session anew, including everything written through this manager; blocks.
+        Reads the session again, including everything written through this manager; blocks.
         """
         self.storage.refresh()
         return self.storage.get_unresolved_tasks()
 
     def get_unresolved_instances(self) -> list[TaskInstance]:
-        """Returns the unresolved instances, failed ones included, in creation order. Reads the session anew; blocks."""
+        """Returns the unresolved instances, failed ones included, in creation order. Reloads the session; blocks."""
         self.storage.refresh()
         return self.storage.get_unresolved_instances()
 
@@ -291,7 +291,7 @@ class TriggerManager:
         return [self.storage[name] for name in names]
 
     def _find_instance(self, instance: str | Named) -> TaskInstance:
-        """Reads the instance anew by its name, because the caller's object may be out of date."""
+        """Reads the instance again by its name, because the caller's object may be out of date."""
         name = instance if isinstance(instance, str) else instance.name
         self.storage.refresh()
         current = self.storage.instances.get(name)

@@ -40,7 +40,7 @@ class FetchedPartitions:
         self._kafka.incremental_unassign([TopicPartition(self._topic, p) for p in gone])
 
     def distrust(self, partitions: Iterable[int]) -> None:
-        """Makes the next `fetch_from` assign these partitions anew, because a seek might not undo what moved them."""
+        """Makes the next `fetch_from` assign these partitions again, because a seek might not undo what moved them."""
         self._distrusted |= self._assigned.intersection(partitions)
 
     def fetch_from(self, partition: int, offset: int) -> None:
@@ -48,7 +48,7 @@ class FetchedPartitions:
 
         A partition that is already fetched is moved by a seek. A seek to an absolute offset needs no lookup either, and
         it does not disturb a rebalance that has begun, as unassigning would. librdkafka refuses to seek if it stopped
-        fetching the partition after an error; the partition is then assigned anew.
+        fetching the partition after an error; the partition is then assigned again.
         """
         start = TopicPartition(self._topic, partition, offset)
         if partition in self._assigned and not self._seek(start):

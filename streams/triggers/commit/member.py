@@ -205,7 +205,7 @@ class Member:
         return TopicPartition(self._topic, committed.partition, self._first_offset(committed.partition))
 
     def _check_rows(self, committed: TopicPartition) -> None:
-        """Raises Stop if events were applied but their rows are gone, because sessions would begin anew unnoticed."""
+        """Raises Stop if events were applied but their rows are gone, because sessions would begin again unnoticed."""
         partition, offset = committed.partition, committed.offset
         if self._keeps_rows and self._is_empty(partition):
             first, end = self._retry(lambda: self._ask_ends(partition, _ANSWER_S))

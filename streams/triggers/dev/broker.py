@@ -89,7 +89,7 @@ class LocalKafka:
         self._kept = data is not None
         self._data = (data or self._home / "data").resolve()
         self.process: subprocess.Popen[bytes] | None = None
-        """None until the broker was started."""
+        """The broker, or None until it was started."""
         self.address = f"127.0.0.1:{self._port}"
         self._configure()
 

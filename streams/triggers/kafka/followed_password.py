@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 class FollowedPassword:
     """Reads the user and the password of the settings' files again, and gives a client those that have changed.
 
-    It does not open connections anew, so nothing is interrupted. Not thread-safe. It does nothing if the settings name
+    It does not reconnect, so nothing is interrupted. Not thread-safe. It does nothing if the settings name
     no file, and for OAUTHBEARER and certificates, which librdkafka does not let change.
     """
 

@@ -66,7 +66,7 @@ class GapReader:
         except KafkaException as error:
             self.close()
             pending.give_up(f"it cannot be read: {error.args[0].str()}")
-        if pending.positions():  # the next proof connects anew, perhaps with another password
+        if pending.positions():  # the next proof reconnects, perhaps with another password
             self.close()
             pending.give_up(f"it could not be read within {within_s:.0f} s")
         return pending.examined

@@ -55,7 +55,7 @@ class RebuildOptions:
     is_check: bool = False
     """True to write nothing."""
     accepts_removed: bool = False
-    """True to go on although retention has removed the first events of a partition."""
+    """True to continue although retention has removed the first events of a partition."""
 
 
 def rebuild_changelog(

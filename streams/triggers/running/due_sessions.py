@@ -27,7 +27,7 @@ def run_due_sessions(
     """Calls `TriggerManager.run_due` for every session that has a due timer. Returns the number of due timers.
 
     `storage` and `manager` are keys in the registries, and `storage_arguments` those of the storage, such as `cache`.
-    Any number of processes may call it at the same time. A session that fails is logged, and the others go on.
+    Any number of processes may call it at the same time. A session that fails is logged, and the others continue.
 
     Raises UnknownKey for an unknown key, and NotSupported for a storage that does not list its sessions.
     """

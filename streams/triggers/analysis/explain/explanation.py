@@ -194,7 +194,7 @@ class TimerProof(Struct, frozen=True, kw_only=True):
 
 
 class LeafVerdict(Struct, frozen=True, kw_only=True):
-    """Whether a leaf of edition 2 accepted a trigger that fired, and why."""
+    """The reaction of a leaf of edition 2 to a trigger that fired, and its reason."""
 
     task: str
     directive: str
