@@ -143,7 +143,7 @@ def old(tmp_path: Path) -> Path:
     """The Python of an environment with the last release."""
     python = released_code.install(tmp_path / "released")
     shown = subprocess.run(
-        [python, "-c", "import triggers; print(triggers.__file__)"], capture_output=True, text=True, check=True
+        [python, "-I", "-c", "import triggers; print(triggers.__file__)"], capture_output=True, text=True, check=True
     )
     assert shown.stdout.startswith(str(tmp_path)), "the environment has the current code instead"
     return python

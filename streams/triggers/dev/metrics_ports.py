@@ -13,6 +13,8 @@ from triggers.settings import PREFIX
 _FIRST_PORT = 9464
 """The port that the other deployments of this project use. OpenTelemetry's exporters for Prometheus have it, too."""
 _SCRAPE_INTERVAL = "5s"
+_JOBS = {"worker": "agent"}
+"""Kind of service -> name of its scrape job, if that is another."""
 
 
 class MetricsPorts:
@@ -37,10 +39,17 @@ class MetricsPorts:
         return {name: f"http://127.0.0.1:{port}/metrics" for name, port in self._ports.items()}
 
     def write_configuration(self, file: Path) -> None:
-        """Write a configuration with which Prometheus scrapes all of them. JSON is YAML, which Prometheus reads."""
+        """Write a configuration with which Prometheus scrapes all of them. JSON is YAML, which Prometheus reads.
+
+        The jobs have the names that the alerts and the dashboard of this project expect.
+        """
+        targets: dict[str, list[str]] = {}
+        for name, port in self._ports.items():
+            kind = name.partition("-")[0]
+            targets.setdefault(_JOBS.get(kind, kind), []).append(f"127.0.0.1:{port}")
         jobs = [
-            {"job_name": f"triggers-{name}", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
-            for name, port in self._ports.items()
+            {"job_name": f"triggers-{job}", "static_configs": [{"targets": addresses}]}
+            for job, addresses in targets.items()
         ]
         configuration = {"global": {"scrape_interval": _SCRAPE_INTERVAL}, "scrape_configs": jobs}
-        file.write_text(json.dumps(configuration, indent=2), encoding="utf-8")
+        file.write_text(json.dumps(configuration, indent=2) + "\n", encoding="utf-8")
