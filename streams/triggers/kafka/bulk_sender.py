@@ -51,7 +51,7 @@ class BulkSender:
             "message.max.bytes": max(dead_letter_bytes(settings), derived_bytes(settings)),
             "allow.auto.create.topics": False,
         }
-        reports = {"delivery.report.only.error": True, "on_delivery": self._note_failure}
+        reports = {"delivery.report.only.error": True, "on_delivery": self._record_failure}
         self._producer = Producer(client_options(settings, ClientKind.PRODUCER, ours) | reports)
         self._failure: BrokerUnavailable | None = None
         self._since_poll = 0
@@ -81,7 +81,7 @@ class BulkSender:
             raise BrokerUnavailable(f"Kafka at {self._settings.shown_brokers} does not acknowledge records")
         self._raise_failure()
 
-    def _note_failure(self, error: KafkaError | None, _message: Message) -> None:
+    def _record_failure(self, error: KafkaError | None, _message: Message) -> None:
         if error is not None and self._failure is None:
             self._failure = unavailable(self._settings, error)
 

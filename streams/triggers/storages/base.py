@@ -142,10 +142,10 @@ class BaseStorageBackend(Lockable, Storage):
         self._configs, self._instances = objects.tasks, objects.instances
         self._metas |= {"latest_kwargs": objects.latest_kwargs, "events": position + 1, ENGINE: engine}
         self.outbox.add_commands(decision.commands, self._instances, with_kwargs=ROWS in engine)
-        self._note_first_timer(live)
+        self._store_first_timer(live)
         return decision
 
-    def _note_first_timer(self, live: LiveSession) -> None:
+    def _store_first_timer(self, live: LiveSession) -> None:
         due = next((timer.due for timer in timers_except_cooldowns(live.session, live.rows)), None)
         if due is not None and (self._metas.get("due") is None or due < self._metas["due"]):
             self._store_due_time(due)

@@ -168,7 +168,7 @@ class Rerun:
         self.forwards += [forwarded(forward, time) for forward in decision.forwards]
         for expression, reason in decision.failures:
             self.failures.setdefault(expression, ExpressionFailure(expression, reason)).times += 1
-        came, _ = self._active.note(self._fold.changes)
+        came, _ = self._active.record_changes(self._fold.changes)
         for timer in came:
             if not self._timers.match(timer, self._position):
                 self._assume_timer(timer)

@@ -55,7 +55,7 @@ class ActiveTimers:
         self.timers: dict[Timer, None] = {}
         """In the order in which they were set."""
 
-    def note(self, changes: Changes) -> tuple[list[Timer], list[Timer]]:
+    def record_changes(self, changes: Changes) -> tuple[list[Timer], list[Timer]]:
         """Returns the timers that changes of rows have set and deleted; one that is set again at once is in neither."""
         came, gone = list[Timer](), list[Timer]()
         for key, row in changes.items():
@@ -93,7 +93,7 @@ class RecordedTimers:
 
     def record_changes(self, number: int, position: int, changes: Changes) -> None:
         """Records which timers an event set and deleted."""
-        came, gone = self.active.note(changes)
+        came, gone = self.active.record_changes(changes)
         self.set_by[position] += came
         self._known.update(came)
         for timer in gone:

@@ -58,7 +58,7 @@ class Locations:
                 for trigger, item_start, item_end in _names(text, names):
                     self._add_location((task, directive, trigger), item_start, item_end, triggers)
                 for inner, inner_start, inner_end in _texts(text, names):
-                    self._note((task, directive, inner), inner_start, inner_end)
+                    self._add((task, directive, inner), inner_start, inner_end)
 
     def _add_location(self, path: JsonPath, start: int, end: int, seen: set[str]) -> None:
         location = self._locations[path] = Location(*self._position(start), *self._position(end))
@@ -66,7 +66,7 @@ class Locations:
             self.repeated.append((path, location))
         seen.add(path[-1])
 
-    def _note(self, path: JsonPath, start: int, end: int) -> None:
+    def _add(self, path: JsonPath, start: int, end: int) -> None:
         """Locates what is deeper than a list. Its first occurrence counts, and repetitions are no mistake."""
         if path not in self._locations:
             self._locations[path] = Location(*self._position(start), *self._position(end))
