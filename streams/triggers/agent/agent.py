@@ -15,6 +15,7 @@ from triggers.agent.records import Output
 from triggers.agent.timers import Timers
 from triggers.codec import read_trace
 from triggers.core.commands import Outcome
+from triggers.core.state.rows import first_due_among
 from triggers.telemetry.logs import trace_fields
 from triggers.telemetry.metrics import Metrics
 from triggers.telemetry.spans import SpanSink
@@ -46,21 +47,25 @@ class Agent:
         outcomes: Counter[Outcome] = Counter()
         failures: Counter[tuple[str, str]] = Counter()
         first_output, rows = len(batch.outputs), 0
+        first_due: dict[int, int] = {}
         with self._metrics.decide_seconds.time():
             for partition, records in batch.records.items():
                 turn = PartitionTurn(self._context, self._reach, batch, partition, letters)
                 changes = turn.run(records)
                 batch.add_rows(partition, changes)
                 rows += len(changes)
+                first_due[partition] = first_due_among(changes)
                 batch.truncate(partition, turn.decided)
                 _count_outcomes(outcomes, turn.outcomes)
-                failures.update(turn.index.new_failures)
+                if turn.index.new_failures:
+                    failures.update(turn.index.new_failures)
                 for timer, early_ms in turn.early:
                     self._timers.postpone(partition, timer, early_ms)
                 self._metrics.loaded_sessions.inc(turn.loaded)
             if not batch.records:
                 rows += self._extend_indexes(batch)
             batch.outputs += self._timers.publish_due(batch)
+            self._timers.expect(first_due)  # the rows do not have the timers of this batch yet
         batch.is_awaited = any(output.topic != self._decisions for output in batch.outputs)
         self._context.rows.replace_changes(batch.rows)
         self._context.cache.trim()

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from math import inf
 
@@ -22,7 +22,7 @@ from triggers.agent.records import Output
 from triggers.codec import encode_event
 from triggers.core.commands import SetTimer
 from triggers.core.events import TimerFired
-from triggers.core.state.rows import Rows, due_timers
+from triggers.core.state.rows import Rows, due_timers, first_due
 from triggers.kafka.records import Record, append_time_ms
 from triggers.telemetry.metrics import Metrics
 
@@ -45,6 +45,8 @@ class Timers:
         self._checked_at = 0.0
         self._published: dict[int, dict[SetTimer, float]] = {}
         """Partition -> published timer -> `time.monotonic()` from which it may be published again."""
+        self._first_due: dict[int, int] = {}
+        """Partition -> time in milliseconds before which no timer is due, so that its rows need not be read."""
         self._undecided: deque[list[tuple[int, SetTimer]]] = deque(maxlen=_BATCHES_IN_FLIGHT)
         """The timers, with their partitions, of the batches that may not be committed yet."""
         self._broker_clock = _BrokerClock()
@@ -62,10 +64,17 @@ class Timers:
         self._checked_at = time.monotonic()
         now = max(time.time_ns() // 1_000_000, self._broker_clock.earliest_now())
         self._waiting, self._oldest = 0, now
-        outputs = [output for partition in sorted(batch.ready) for output in self._publish_due_of(partition, now)]
+        due = [partition for partition in sorted(batch.ready) if self._first_due.get(partition, 0) <= now]
+        outputs = [output for partition in due for output in self._publish_due_of(partition, now)]
         self._metrics.due_timers.set(self._waiting)
         self._metrics.timer_delay.set((now - self._oldest) / 1000)
         return outputs
+
+    def expect(self, earliest: Mapping[int, int]) -> None:
+        """Records the due time of the earliest timer that a batch sets in each partition."""
+        for partition, due in earliest.items():
+            if due < self._first_due.get(partition, 0):
+                self._first_due[partition] = due
 
     def postpone(self, partition: int, timer: SetTimer, wait_ms: int) -> None:
         """Publishes a timer again after a while, because the broker appended its event that much too early."""
@@ -78,15 +87,19 @@ class Timers:
         grow by all of them while a backlog keeps them from being applied.
         """
         if partitions is None:
+            self._first_due.clear()
             for partition, timer in (each for batch in self._undecided for each in batch):
                 self._published.get(partition, {}).pop(timer, None)
             self._undecided.clear()
         for partition in partitions or ():
             self._published.pop(partition, None)
+            self._first_due.pop(partition, None)
 
     def _publish_due_of(self, partition: int, now: int) -> list[Output]:
         before, passed = self._published.get(partition, {}), time.monotonic()
-        due = list(islice(due_timers(self._rows_of(partition), now), _MAX_IN_FLIGHT))
+        rows = self._rows_of(partition)
+        due = list(islice(due_timers(rows, now), _MAX_IN_FLIGHT))
+        self._first_due[partition] = due[0].due if due else first_due(rows)
         fresh = [timer for timer in due if before.get(timer, 0.0) <= passed][:_MAX_PER_TURN]
         self._published[partition] = {timer: before[timer] for timer in due if timer in before}
         self._published[partition].update(dict.fromkeys(fresh, inf))

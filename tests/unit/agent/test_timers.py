@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
@@ -15,11 +16,21 @@ from triggers.agent.timers import Timers
 from triggers.codec import EventDecoder
 from triggers.core.commands import SetTimer
 from triggers.core.events import TimerFired
-from triggers.core.state.rows import TIMER_ROW, MemoryRows, timer_key
+from triggers.core.state.rows import NEVER, TIMER_ROW, MemoryRows, first_due_among, timer_key
 from triggers.kafka.records import LOG_APPEND_TIME, Record
 from triggers.telemetry.metrics import Metrics
 
 PAST, FUTURE = 1_000, 2**62
+
+
+class CountedRows(MemoryRows):
+    """Rows that count how often they are scanned."""
+
+    scans = 0
+
+    def scan(self, prefix: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        self.scans += 1
+        return super().scan(prefix, start)
 
 
 @pytest.fixture
@@ -192,3 +203,44 @@ async def test_after_an_abort_only_timers_of_batches_in_flight_are_published_aga
 
     assert len(look(watch, 0)) == 2
     assert look(watch, 0) == []
+
+
+async def test_rows_are_read_again_only_when_a_timer_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, now = CountedRows(), time.time_ns() // 1_000_000
+    monkeypatch.setattr(timers, "_INTERVAL_S", 0)
+    watch = Timers("test.events", lambda _partition: rows, Metrics())
+    set_timer(rows, now + 3_600_000, "t#0")
+    look(watch, 0)
+    before = rows.scans
+
+    assert look(watch, 0) == []
+    assert rows.scans == before
+    assert len(look(watch, 0, read=[appended(now + 3_600_000)])) == 1
+
+
+async def test_a_timer_that_a_batch_sets_is_published(rows: MemoryRows, watch: Timers) -> None:
+    assert look(watch, 0) == []
+    set_timer(rows, PAST)
+
+    watch.expect({0: first_due_among({timer_key(PAST, "s1", "t#0", 2): TIMER_ROW})})
+
+    assert len(look(watch, 0)) == 1
+
+
+async def test_a_timer_that_an_aborted_batch_had_unset_is_published(rows: MemoryRows, watch: Timers) -> None:
+    assert look(watch, 0) == []  # as if the decided batch had unset it
+    set_timer(rows, PAST)
+
+    watch.forget()
+
+    assert len(look(watch, 0)) == 1
+
+
+def test_the_earliest_timer_among_changes_is_one_that_they_set() -> None:
+    rows = MemoryRows()
+    set_timer(rows, 7)
+    set_timer(rows, 5, "t#1")
+    unset = timer_key(3, "s1", "t#2", 1)
+
+    assert first_due_among({b"s1": b"x", unset: None, **rows}) == 5
+    assert first_due_among({unset: None, b"s1": b"x"}) == NEVER

@@ -162,6 +162,26 @@ TIMER_ROW: Final = b"\x01"
 deletion."""
 
 
+NEVER: Final = 1 << 64
+"""The due time of no timer."""
+
+
+def first_due(rows: Rows) -> int:
+    """Returns the due time of the earliest timer, or NEVER."""
+    for key, _ in rows.scan(TIMERS):
+        return parse_timer_key(key)[0]
+    return NEVER
+
+
+def first_due_among(changes: Changes) -> int:
+    """Returns the due time of the earliest timer that the changes set, or NEVER."""
+    first = NEVER
+    for key, row in changes.items():
+        if row is not None and key.startswith(TIMERS):
+            first = min(first, parse_timer_key(key)[0])
+    return first
+
+
 def due_timers(rows: Rows, now: int) -> Iterator[SetTimer]:
     """Yields the timers that are due at `now` (milliseconds) or earlier, by due time. Reads one row beyond them."""
     for key, _ in rows.scan(TIMERS):
