@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from triggers.core.state.header import Header
 from triggers.core.state.rows import numbered
 from triggers.core.state.session_rows import SessionRows
@@ -16,6 +18,7 @@ _CHUNKS: Final = 32
 """Number of full chunks: 1,024 ids in rows, and up to 31 more in the header."""
 
 
+@mypyc_attr(acyclic=True)
 class DedupeWindow:
     """Recognises repeated event ids by their digests. It reads its rows on the first call of `knows`."""
 

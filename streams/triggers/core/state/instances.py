@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mypy_extensions import mypyc_attr
+
 from triggers.core.instance_names import instance_name, parse_instance_name
 from triggers.core.state.header import Header, TaskState
 from triggers.core.state.instance import Instance
@@ -15,6 +17,7 @@ from triggers.core.statuses import FAILED
 from triggers.errors import InstanceNotFound
 
 
+@mypyc_attr(acyclic=True)
 class Instances:
     """The instances of one session by name."""
 

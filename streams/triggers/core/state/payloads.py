@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from triggers.core.state.header import Header, HeldByInstance, Latest, UnsharedRow
 from triggers.core.state.instance import SMALL, Payload
 from triggers.core.state.instances import Instances
@@ -13,6 +15,7 @@ from triggers.core.state.session_rows import SessionRows, SpillingMap
 _UNSHARED_ROW: Final = UnsharedRow  # a final name is not looked up, which would take 130 instructions
 
 
+@mypyc_attr(acyclic=True)
 class Payloads:
     """Stores payloads of instances, and remembers with which kwargs each trigger was last fired.
 

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Final, Generic, TypeVar
 
 import msgspec
+from mypy_extensions import mypyc_attr
 
 from triggers.core.state.rows import Rows, session_prefix
 
@@ -16,6 +17,7 @@ T = TypeVar("T")
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 
+@mypyc_attr(acyclic=True)
 class SessionRows:
     """The session's rows by the suffix of their keys. Changes hide the committed rows until they are taken."""
 
