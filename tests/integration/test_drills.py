@@ -35,17 +35,19 @@ def test_a_cluster_is_restored_from_a_snapshot_and_agents_that_were_ahead_of_it_
     first, snapshot = tmp_path / "first", tmp_path / "snapshot"
     broker = new_broker(data=first)
     broker.start()
-    before = structs.replace(settings, brokers=broker.address)
-    work(before)
-    broker.kill()
-    shutil.copytree(first, snapshot)
-    broker.start()
-    fire_more(before)
-    with WorkerProcess(before, "ahead") as worker:
-        wait_until_processed(before)
-        assert worker.terminate() == 0
-    applied = len(read_topic(before, Topology(before.namespace).events))
-    broker.stop()
+    try:
+        before = structs.replace(settings, brokers=broker.address)
+        work(before)
+        broker.kill()
+        shutil.copytree(first, snapshot)
+        broker.start()
+        fire_more(before)
+        with WorkerProcess(before, "ahead") as worker:
+            wait_until_processed(before)
+            assert worker.terminate() == 0
+        applied = len(read_topic(before, Topology(before.namespace).events))
+    finally:
+        broker.stop()
 
     restored = new_broker(data=snapshot)
     restored.start()

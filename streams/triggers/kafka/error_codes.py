@@ -35,12 +35,15 @@ ELECTING: Final = frozenset(
         KafkaError._UNKNOWN_PARTITION,
         KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
         KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.FENCED_LEADER_EPOCH,
         KafkaError.LEADER_NOT_AVAILABLE,
         KafkaError.NOT_COORDINATOR,
         KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
     }
 )
-"""A leader or a coordinator is being elected, because a topic or group is new or a broker left the cluster."""
+"""A leader or a coordinator is being elected, because a topic or group is new or a broker left the cluster, or the
+client or the broker has not heard of the outcome yet."""
 FENCING: Final = frozenset(
     {
         KafkaError._FENCED,
