@@ -178,9 +178,9 @@ def test_changes_by_hand_are_refused_because_the_rows_are_the_session(clock: Clo
 
 @pytest.fixture
 def registered() -> Iterator[str]:
-    trigger_managers.register("recording")(RecordingManager)
-    yield "recording"
-    trigger_managers._registered.pop("recording")
+    trigger_managers.register("recording-editions")(RecordingManager)
+    yield "recording-editions"
+    trigger_managers._registered.pop("recording-editions")
 
 
 @pytest.mark.usefixtures("django")
