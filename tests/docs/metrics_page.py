@@ -17,6 +17,7 @@ Every process can be scraped by Prometheus. An agent serves `/metrics` on its we
 The other processes serve it on a port of its own if `TRIGGERS_METRICS_PORT` is set.
 A port that is in use ends the process with one line that names it.
 `triggers dev` gives every process a port, prints them all, and writes `prometheus.yml` into the folder of its data.
+Its jobs have the names that the alerts expect. Add `"rule_files": ["/path/to/rules.yml"]` to it to see the alerts.
 [The runbook](operations/runbook.md) says which figures to alert on. `deploy/monitoring/` has the rules and a dashboard.
 
 - Counters begin at 0 when a process starts, so use `rate` and `increase`.
