@@ -145,6 +145,8 @@ def test_letters_and_their_marks_are_read_in_parts_from_the_end(
     assert in_parts == whole
     assert [each.letter.offset for each in letters.read_newest(3, state="open")] == [5, 6, 7]
     assert letters.read_newest(1, state="discarded")[0].letter == buried[8]
+    everything = [(partition, offset) for partition in range(2) for offset in range(20)]
+    assert sorted(letters.read_letters_at(everything).values()) == sorted(whole)
     assert [each.letter for each in letters.read_newest(9, LetterQuery(topic="other"))] == []
 
 

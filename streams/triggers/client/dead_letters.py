@@ -115,8 +115,8 @@ class DeadLetters:
             for message in reader.read({p: (offset, bounds[p][1]) for p, offset in starts.items()}):
                 if (message.partition() or 0, message.offset() or 0) in wanted:
                     letters.update({(each.partition, each.offset): each for each in _letters_among([message])})
-                else:
-                    marks = _marks_among([message]) | marks
+                for at, mark in _marks_among([message]).items():
+                    marks.setdefault(at, mark)  # the first mark of a letter counts
         return {at: stored._replace(mark=marks.get(at)) for at, stored in letters.items()}
 
     def redrive(self, letters: Sequence[StoredLetter]) -> list[StoredLetter]:
