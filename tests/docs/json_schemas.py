@@ -9,7 +9,7 @@ import msgspec
 from tests.docs.rules_schema import build_schema
 from tests.docs.schema_parts import Schema
 
-from triggers.analysis.backtest.report import Report
+from triggers.analysis.backtest.report import BacktestReport
 from triggers.analysis.check.rules import Checked
 from triggers.analysis.explain.explanation import Explanation
 from triggers.analysis.graph.causes import SessionCauses
@@ -21,7 +21,7 @@ from triggers.queries import Page
 
 FOLDER = Path(__file__).resolve().parents[2] / "schemas"
 SCHEMAS: Final[dict[str, type[msgspec.Struct]]] = {
-    "backtest": Report,
+    "backtest": BacktestReport,
     "capsule": Capsule,
     "causes": SessionCauses,
     "check": Checked,

@@ -25,7 +25,7 @@ from triggers.api.monitoring import Monitoring
 from triggers.api.operation_routes import OperationRoutes
 from triggers.api.operations import JSON, Operation
 from triggers.api.problems import Kind, ProblemError, problem_of, retry_after
-from triggers.api.published_rules import PublishedRules
+from triggers.api.published_rules import RulesOperations
 from triggers.api.rate_limits import RateLimits
 from triggers.api.repairs import Repairs
 from triggers.api.request_tracing import run_traced
@@ -79,7 +79,7 @@ def all_operations(services: Services, finished: Callable[[int, str], Finished] 
         Sessions(services),
         Repairs(services),
         Jobs(services),
-        PublishedRules(services),
+        RulesOperations(services),
         Letters(services),
         Monitoring(services, finished),
     )

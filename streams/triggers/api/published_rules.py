@@ -74,7 +74,7 @@ class Published(Struct, frozen=True, kw_only=True):
     changed: bool
 
 
-class PublishedRules(Struct, frozen=True):
+class RulesOperations(Struct, frozen=True):
     """The operations for published rules."""
 
     services: Services

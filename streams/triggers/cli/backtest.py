@@ -14,7 +14,7 @@ from rich.progress import Progress
 from triggers.analysis.backtest.assumptions import Assumptions, NewRules, parse_stub
 from triggers.analysis.backtest.change_words import change_details, change_words, remark_lines, sign_of
 from triggers.analysis.backtest.difference import RunChange, SessionDifference
-from triggers.analysis.backtest.report import SHOWN, Backtest, Report, scope_of
+from triggers.analysis.backtest.report import SHOWN, Backtest, BacktestReport, scope_of
 from triggers.analysis.event_log import GroupedLog
 from triggers.analysis.input_file import InputFile
 from triggers.cli.log_options import every_event, log_options
@@ -134,7 +134,7 @@ def _line(difference: SessionDifference) -> bytes:
     return msgspec.json.encode(difference) + b"\n"
 
 
-def _print_report(report: Report, as_json: bool) -> None:
+def _print_report(report: BacktestReport, as_json: bool) -> None:
     if as_json:
         print_json(report)
     else:
@@ -145,7 +145,7 @@ def _print_report(report: Report, as_json: bool) -> None:
 _COLOURS = {RunChange.ADDED: "green", RunChange.REMOVED: "red"}
 
 
-def print_report(report: Report) -> None:
+def print_report(report: BacktestReport) -> None:
     """Print the counts, then the sample sessions."""
     click.echo(f"{report.sessions:,} sessions folded ({report.events:,} events): {report.changed:,} would change.")
     if report.changed:
@@ -159,7 +159,7 @@ def print_report(report: Report) -> None:
         print_difference(sample)
 
 
-def _print_assumptions(report: Report) -> None:
+def _print_assumptions(report: BacktestReport) -> None:
     known = [f"{count:,} {how}" for how, count in sorted(report.results.items(), key=lambda one: -one[1])]
     click.echo(f"Results of the runs under the new rules: {'; '.join(known) or 'none'}.")
     if report.doubtful:

@@ -21,7 +21,7 @@ from triggers.client import SessionReader
 from triggers.core.view import SessionView
 from triggers.dev.broker import new_broker
 from triggers.dev.child_process import Relay
-from triggers.dev.demo import POLL_INTERVAL_S, Demo, Plan, Progress, Report
+from triggers.dev.demo import POLL_INTERVAL_S, Demo, DemoPlan, DemoReport, Progress
 from triggers.dev.example import BrowserService
 from triggers.dev.stack import Stack
 from triggers.dev.temporary_namespace import temporary_namespace
@@ -70,7 +70,7 @@ def demo_command(
     if stay and as_json:
         raise click.UsageError("--stay does not go with --json, which prints one document at the end")
     end_by_signals()
-    plan = Plan(sessions=sessions, seed=seed, processes=processes, celery_workers=celery_workers, kill=kill)
+    plan = DemoPlan(sessions=sessions, seed=seed, processes=processes, celery_workers=celery_workers, kill=kill)
     console = Console(stderr=True)
     with ExitStack() as cleanup, console.status("starting") as status:
         folder = keep or Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="triggers-demo-")))
@@ -100,7 +100,9 @@ def _prepare(ctx: click.Context, broker: str | None, folder: Path, cleanup: Exit
     return cleanup.enter_context(temporary_namespace(settings, prefix))
 
 
-def _run(plan: Plan, settings: Settings, folder: Path, cleanup: ExitStack, status: Status) -> tuple[Demo, Report]:
+def _run(
+    plan: DemoPlan, settings: Settings, folder: Path, cleanup: ExitStack, status: Status
+) -> tuple[Demo, DemoReport]:
     log = cleanup.enter_context((folder / "demo.log").open("w"))
     stack, service = Stack(Relay(log)), BrowserService()
     cleanup.callback(service.stop)
@@ -131,7 +133,7 @@ def _text(progress: Progress) -> str:
     return f"{published}; lag: {progress.lag or 'unknown'}{killed}"
 
 
-def _print(demo: Demo, report: Report, session: SessionView) -> None:
+def _print(demo: Demo, report: DemoReport, session: SessionView) -> None:
     print_session(session)
     rows = [(what, wanted, actual, "ok" if wanted == actual else "WRONG") for what, wanted, actual in report.table]
     print_table(("in the databases", "expected", "found", ""), rows, f"{demo.plan.sessions} questionnaires")
@@ -141,7 +143,7 @@ def _print(demo: Demo, report: Report, session: SessionView) -> None:
     click.echo(f"{len(report.problems)} problems" if report.problems else "The databases are exactly as the rules say.")
 
 
-def _facts(progress: Progress, report: Report) -> list[tuple[str, object]]:
+def _facts(progress: Progress, report: DemoReport) -> list[tuple[str, object]]:
     published = progress.published or 0
     return [
         ("events published by the application", published),
@@ -156,7 +158,7 @@ def _facts(progress: Progress, report: Report) -> list[tuple[str, object]]:
     ]
 
 
-def _plain(demo: Demo, report: Report, session: SessionView) -> dict[str, object]:
+def _plain(demo: Demo, report: DemoReport, session: SessionView) -> dict[str, object]:
     progress = demo.progress
     return {
         "sessions": demo.plan.sessions,

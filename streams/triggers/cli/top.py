@@ -24,7 +24,7 @@ from triggers.cli.settings_options import kafka_settings
 from triggers.cli.worker_words import worker_lines
 from triggers.overview.installation import KafkaInstallation
 from triggers.overview.reader import Overview, OverviewReader
-from triggers.overview.remembered import Reading
+from triggers.overview.remembered import ValueOrProblem
 from triggers.overview.status_table import StatusTable
 
 _EVERY_MS = 3_000
@@ -81,7 +81,7 @@ def _screen(overview: Overview) -> RenderableType:
     return Group(*parts, *_problems(overview))
 
 
-def _statuses(answer: Reading[StatusTable]) -> Iterator[RenderableType]:
+def _statuses(answer: ValueOrProblem[StatusTable]) -> Iterator[RenderableType]:
     if (found := answer.value) is not None:
         totals = ("all tasks", *(found.totals[status] for status in found.statuses))
         rows = [(task, *(number or "" for number in numbers)) for task, numbers in found.rows]
@@ -125,7 +125,7 @@ def _line(name: str, text: str) -> Text:
 
 
 def _plain(overview: Overview) -> dict[str, Any]:
-    answers: dict[str, Reading[Any]] = overview._asdict()
+    answers: dict[str, ValueOrProblem[Any]] = overview._asdict()
     plain: dict[str, Any] = {"time": time.time_ns() // 1_000_000}
     for name, answer in answers.items():
         value = answer.value

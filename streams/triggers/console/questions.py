@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from msgspec import Struct
 
 from triggers.analysis.backtest.assumptions import Assumptions, NewRules
-from triggers.analysis.backtest.report import Backtest, Report, scope_of
+from triggers.analysis.backtest.report import Backtest, BacktestReport, scope_of
 from triggers.analysis.check.rules import Arrivals, Checked, check_rules
 from triggers.analysis.event_log import GroupedLog
 from triggers.analysis.explain.explanation import Explanation
@@ -92,7 +92,7 @@ class Questions:
         with GroupedLog(self._source.read_all()) as log:
             return compute_statistics(log, since, until, stuck_after)
 
-    def backtest(self, request: BacktestRequest) -> Report:
+    def backtest(self, request: BacktestRequest) -> BacktestReport:
         """Run a back-test. Reads all events and folds each chosen session twice."""
         validate_configuration(request.rules)
         new = NewRules(rules=request.rules, added=request.added)

@@ -50,7 +50,7 @@ class DemoFailed(TriggersError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class DemoPlan:
     """The size and the options of a demo."""
 
     sessions: int = 200
@@ -73,7 +73,7 @@ class UnfinishedRecords(Struct, frozen=True):
         return f"{self.events} events, {self.commands} commands"
 
 
-class Report(Struct):
+class DemoReport(Struct):
     """The check of the databases, as the example's `check.py` prints it."""
 
     table: list[tuple[str, int, int]]
@@ -111,7 +111,7 @@ class Demo:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: DemoPlan,
         settings: Settings,
         stack: Stack,
         browser_service: int,
@@ -158,12 +158,12 @@ class Demo:
             if now - moved > _STALLED_S:
                 raise DemoFailed(f"the lag has not changed for {_STALLED_S:.0f} s: {known}")
 
-    def check(self) -> Report:
+    def check(self) -> DemoReport:
         """Check the databases. Raises DemoFailed if the check itself fails."""
         arguments = [str(self._data), str(self.plan.sessions), str(self.plan.seed)]
         output = self._python("questionnaire.check", *arguments).communicate()[0].strip()
         try:
-            report = msgspec.json.decode(output.rpartition(b"\n")[2], type=Report)
+            report = msgspec.json.decode(output.rpartition(b"\n")[2], type=DemoReport)
         except msgspec.DecodeError as error:
             raise DemoFailed(f"the check failed: {output.decode(errors='replace')[-2000:]}") from error
         if self.plan.kill and not self.progress.killed:

@@ -11,7 +11,7 @@ from triggers.analysis.times import DAY_MS
 from triggers.client.published_rules import newest_versions
 from triggers.core.events import RulesPublished
 from triggers.overview.installation import InstallationLag, InstallationReader, WorkerPartitions
-from triggers.overview.remembered import Reading, RememberedReading
+from triggers.overview.remembered import RememberedValue, ValueOrProblem
 from triggers.overview.status_table import StatusTable, status_table
 from triggers.queries import FailureGroups, FoundSession, Page, SessionQuery
 
@@ -40,13 +40,13 @@ class Stuck(NamedTuple):
 class Overview(NamedTuple):
     """All answers."""
 
-    statuses: Reading[StatusTable]
-    failures: Reading[FailureGroups]
-    stuck: Reading[Stuck]
-    lag: Reading[InstallationLag]
-    workers: Reading[WorkerPartitions]
-    letters: Reading[dict[str, int]]
-    rules: Reading[list[RulesPublished]]
+    statuses: ValueOrProblem[StatusTable]
+    failures: ValueOrProblem[FailureGroups]
+    stuck: ValueOrProblem[Stuck]
+    lag: ValueOrProblem[InstallationLag]
+    workers: ValueOrProblem[WorkerPartitions]
+    letters: ValueOrProblem[dict[str, int]]
+    rules: ValueOrProblem[list[RulesPublished]]
 
 
 class OverviewReader:
@@ -84,8 +84,8 @@ class OverviewReader:
         """End the threads. Questions that have begun are asked to their end."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _remember(self, ask: Callable[[], T], keep_s: float = 0.0) -> RememberedReading[T]:
-        return RememberedReading(ask, self._threads, max(keep_s, self._keep_s))
+    def _remember(self, ask: Callable[[], T], keep_s: float = 0.0) -> RememberedValue[T]:
+        return RememberedValue(ask, self._threads, max(keep_s, self._keep_s))
 
     def _find_stuck(self) -> Stuck:
         query = SessionQuery(stuck_ms=STUCK_MS)

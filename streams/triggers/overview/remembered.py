@@ -13,8 +13,8 @@ from triggers.errors import TriggersError
 T = TypeVar("T")
 
 
-class Reading(Generic[T]):
-    """An answer, or why there is none."""
+class ValueOrProblem(Generic[T]):
+    """A value, or the reason why there is none."""
 
     def __init__(self, value: T | None, problem: str = "") -> None:
         self.value = value
@@ -22,8 +22,8 @@ class Reading(Generic[T]):
         """Why there is no value, for people; empty if there is one."""
 
 
-class RememberedReading(Generic[T]):
-    """Remembers an answer for a while, so that a page that many people reload asks Kafka and the workers only once."""
+class RememberedValue(Generic[T]):
+    """Remembers a value for a while, so that a page that many people reload asks Kafka and the workers only once."""
 
     def __init__(self, ask: Callable[[], T], threads: Executor, keep_s: float) -> None:
         self._ask = ask
@@ -32,16 +32,16 @@ class RememberedReading(Generic[T]):
         self._asked: asyncio.Future[T] | None = None
         self._answered_at = 0.0
 
-    async def read(self, patience_s: float) -> Reading[T]:
+    async def read(self, patience_s: float) -> ValueOrProblem[T]:
         """Return the answer, or the problem if there is none after `patience_s`. The question stays asked then."""
         asked = self._current_question()
         done, _ = await asyncio.wait([asked], timeout=patience_s)
         if not done:
-            return Reading(None, f"there is no answer after {patience_s:.0f} s; try again")
+            return ValueOrProblem(None, f"there is no answer after {patience_s:.0f} s; try again")
         try:
-            return Reading(asked.result())
+            return ValueOrProblem(asked.result())
         except TriggersError as error:
-            return Reading(None, str(error))
+            return ValueOrProblem(None, str(error))
 
     def _current_question(self) -> asyncio.Future[T]:
         asked = self._asked

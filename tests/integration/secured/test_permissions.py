@@ -22,7 +22,7 @@ from triggers.cli.program import command_names
 from triggers.client import KafkaPublisher
 from triggers.core.events import TriggerFired
 from triggers.dev.child_process import Relay
-from triggers.dev.demo import Demo, Plan, Report
+from triggers.dev.demo import Demo, DemoPlan, DemoReport
 from triggers.dev.example import BrowserService
 from triggers.dev.stack import Stack
 from triggers.errors import AccessDenied
@@ -48,7 +48,7 @@ class Run:
 
     kafka: SecuredKafka
     settings_for: SettingsFor
-    report: Report
+    report: DemoReport
     killed: int
     allowed: frozenset[tuple[str, str, str, str]]
     denied: frozenset[tuple[str, str, str, str]]
@@ -72,7 +72,7 @@ def run(secured: SecuredKafka, tmp_path_factory: pytest.TempPathFactory) -> Run:
         stack, service = Stack(Relay(log)), BrowserService()
         cleanup.callback(service.stop)
         cleanup.callback(stack.stop)
-        demo = Demo(Plan(sessions=40, kill=True), operator, stack, service.port, settings_for)
+        demo = Demo(DemoPlan(sessions=40, kill=True), operator, stack, service.port, settings_for)
         demo.start()
         demo.run(lambda _: None)
         report = demo.check()

@@ -19,7 +19,7 @@ from tests.support.running_installation import HOSTILE, RunningInstallation, sho
 from triggers.console import FileSource
 from triggers.errors import BrokerUnavailable
 from triggers.overview.installation import InstallationLag, InstallationReader, WorkerPartitions
-from triggers.overview.remembered import RememberedReading
+from triggers.overview.remembered import RememberedValue
 from triggers.queries import MissingPartition, RestoringPartition
 
 AWAY = [MissingPartition(1, "no worker owns it"), MissingPartition(4, "it moves <b>now</b>")]
@@ -249,7 +249,7 @@ async def test_a_slow_question_is_asked_once_at_a_time_and_its_answer_is_kept() 
         return asked[0]
 
     with ThreadPoolExecutor(1) as threads:
-        remembered = RememberedReading(ask, threads, keep_s=60)
+        remembered = RememberedValue(ask, threads, keep_s=60)
         first, second = await asyncio.gather(remembered.read(0.01), remembered.read(0.01))
         may_answer.set()
         third, fourth = await remembered.read(30), await remembered.read(30)

@@ -46,7 +46,7 @@ class ChangeCount(Struct):
     runs: int = 0
 
 
-class Report(Struct, kw_only=True):
+class BacktestReport(Struct, kw_only=True):
     """The effect of other rules on the sessions of a log."""
 
     sessions: int = 0
@@ -98,7 +98,7 @@ class Backtest:
         self._forwards: Counter[RunChange] = Counter()
         self._failures: Counter[str] = Counter()
         self._examples: Counter[str] = Counter()
-        self._report = Report(changes={}, tasks={}, results={}, samples=[])
+        self._report = BacktestReport(changes={}, tasks={}, results={}, samples=[])
 
     def gather(self, events: Iterable[tuple[str, Event]], log: GroupedLog) -> None:
         """Reads events into the log. Errors of reading are passed on."""
@@ -116,7 +116,7 @@ class Backtest:
                 yield difference
             on_progress(len(events))
 
-    def report(self) -> Report:
+    def report(self) -> BacktestReport:
         """Returns the report on the sessions so far."""
         self._report.changes = dict(sorted(self._changes.items()))
         self._report.tasks = {task: dict(sorted(counts.items())) for task, counts in sorted(self._tasks.items())}
