@@ -9,7 +9,7 @@ from triggers.cli.output import json_option, print_json, print_table
 from triggers.cli.recovery_progress import recovery_progress
 from triggers.cli.settings_options import command_settings, require_kafka, require_permissions, setting
 from triggers.kafka.topics import DEFAULT_RETENTION_DAYS
-from triggers.process.footprint import freeze_garbage_collector
+from triggers.process.footprint import rare_garbage_collections
 from triggers.recovery.installation_copy import InstallationCopy
 from triggers.settings import Settings
 from triggers.topology import check_namespace
@@ -71,8 +71,7 @@ def copy_command(
     if not yes and not as_json:
         question = f"Copy {namespace!r} into {target.namespace!r} with {target.partitions} partitions?"
         click.confirm(question, abort=True)
-    freeze_garbage_collector()
-    with recovery_progress("copying") as show_progress:
+    with rare_garbage_collections(), recovery_progress("copying") as show_progress:
         copied = InstallationCopy(source, target, is_mirror=mirrored, retention_days=retention_days).run(show_progress)
     if as_json:
         print_json(copied)

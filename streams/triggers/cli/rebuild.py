@@ -7,7 +7,7 @@ import click
 from triggers.cli.output import json_option, print_json, print_table
 from triggers.cli.recovery_progress import recovery_progress
 from triggers.cli.settings_options import kafka_settings, require_permissions
-from triggers.process.footprint import freeze_garbage_collector
+from triggers.process.footprint import rare_garbage_collections
 from triggers.recovery.changelog_rebuild import PartitionRebuilt, RebuildOptions, rebuild_changelog
 
 
@@ -30,8 +30,7 @@ def rebuild_command(ctx: click.Context, is_check: bool, accept_removed: bool, as
     settings = kafka_settings(ctx, "events", "changelog", "dead_letters")
     require_permissions(settings, "rebuild")
     options = RebuildOptions(is_check=is_check, accepts_removed=accept_removed)
-    freeze_garbage_collector()
-    with recovery_progress("folding") as show_progress:
+    with rare_garbage_collections(), recovery_progress("folding") as show_progress:
         partitions = rebuild_changelog(
             settings, options, lambda done: _report(done, is_check=is_check), on_progress=show_progress
         )

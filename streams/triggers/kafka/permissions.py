@@ -216,6 +216,7 @@ def _of_copy(settings: Settings) -> list[Permission]:
         _topics(f"{names.commands}.", CREATE, WRITE),
         *(_topic(topic, CREATE, DESCRIBE) for topic in unwritten),
         _group(names.agents, READ),
+        *_readers(settings, "gap-reader", "readers"),  # it reads the last events back
     ]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _ARENA_MAX = -8
 """`M_ARENA_MAX` of glibc's `malloc.h`."""
@@ -35,3 +37,19 @@ def freeze_garbage_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(1_000_000, 50, 50)
+
+
+@contextmanager
+def rare_garbage_collections() -> Iterator[None]:
+    """Makes garbage collections rare until the block ends.
+
+    For a command, which may run in a process that goes on with other work. Kafka clients whose callbacks refer back to
+    them, such as admin clients, are closed by a collection only.
+    """
+    before = gc.get_threshold()
+    freeze_garbage_collector()
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()

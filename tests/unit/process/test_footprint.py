@@ -1,9 +1,12 @@
-"""The settings of allocator and garbage collector, in a separate process."""
+"""The settings of allocator and garbage collector."""
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+
+from triggers.process.footprint import rare_garbage_collections
 
 FREED = """
 import resource
@@ -28,3 +31,13 @@ def test_freed_memory_is_returned_to_the_system() -> None:
     done = subprocess.run([sys.executable, "-c", FREED], capture_output=True, text=True, check=True)
 
     assert done.stdout == "True\n"
+
+
+def test_collections_are_rare_in_a_block_only() -> None:
+    before, frozen = gc.get_threshold(), gc.get_freeze_count()
+
+    with rare_garbage_collections():
+        assert gc.get_threshold()[0] > 100 * before[0]
+
+    assert gc.get_threshold() == before
+    assert gc.get_freeze_count() <= frozen
