@@ -21,10 +21,8 @@ _OPTIONS: dict[str, str | int | bool] = {
     "enable.auto.commit": False,
     "queued.max.messages.kbytes": 32_768,
 }
-_SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 0.2
-"""Pauses between two evaluations of a condition. A slow one is followed by a pause of the same length."""
-_SHARE_OF_WAIT = 0.1
-"""A pause is this share of the wait until then, because many evaluations would slow down what is waited for."""
+_SHORTEST_PAUSE_S = 0.05
+"""Minimum pause between two evaluations of a condition. A slow one is followed by a pause of the same length."""
 
 
 def read_topic(settings: Settings, topic: str) -> list[Message]:
@@ -73,6 +71,5 @@ def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = PATI
             last = LastSeen(condition)
             assert last.holds(), f"not within {timeout_s} s: {what}; seen last:{last.report()}"
             return
-        longer = min((now - started) * _SHARE_OF_WAIT, _LONGEST_PAUSE_S)
-        time.sleep(max(now - evaluated, longer, _SHORTEST_PAUSE_S))
+        time.sleep(max(now - evaluated, _SHORTEST_PAUSE_S))
         evaluated = time.monotonic()
