@@ -29,7 +29,7 @@ Its jobs have the names that the alerts expect. Add `"rule_files": ["/path/to/ru
   prefork. They cover the commands that the worker reads from Kafka. Workers behind `triggers dispatcher` take
   their tasks from the application's broker and expose none.
 - An agent's metrics take some 15 µs of CPU time for each transaction, no matter how many events it has. That is
-  1.5 µs for an event in batches of 10, and next to nothing in large ones; deciding an event takes 13 µs.
+  1.5 µs for an event in batches of 10, and next to nothing in large ones.
 - An OpenTelemetry collector scrapes the same ports with its Prometheus receiver. Metrics are not pushed by OTLP.
 - Times between processes use the clocks of both. One that would be negative counts as 0.
 """
