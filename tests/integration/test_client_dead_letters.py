@@ -42,7 +42,7 @@ def letter_of(settings: Settings, reason: str = "bad json", **fields: object) ->
     return DeadLetter(reason=reason, **values)  # type: ignore[arg-type]  # overridden by name
 
 
-def bury(settings: Settings, *values: bytes, partition: int = 1) -> None:
+def publish(settings: Settings, *values: bytes, partition: int = 1) -> None:
     producer = Producer({"bootstrap.servers": settings.brokers, "message.max.bytes": 10_000_000})
     for value in values:
         producer.produce(Topology(settings.namespace).dead_letters, value, b"s", partition=partition)
@@ -54,25 +54,25 @@ def test_an_empty_topic_has_no_dead_letters(letters: DeadLetters) -> None:
 
 
 def test_the_newest_are_listed_and_can_be_filtered_by_reason(settings: Settings, letters: DeadLetters) -> None:
-    buried = [letter_of(settings, reason="empty value" if n % 2 else "bad json", offset=n) for n in range(6)]
-    bury(settings, *map(encode_dead_letter, buried))
+    sent = [letter_of(settings, reason="empty value" if n % 2 else "bad json", offset=n) for n in range(6)]
+    publish(settings, *map(encode_dead_letter, sent))
 
-    assert [(s.partition, s.offset, s.letter) for s in letters.read_newest(2)] == [(1, 4, buried[4]), (1, 5, buried[5])]
+    assert [(s.partition, s.offset, s.letter) for s in letters.read_newest(2)] == [(1, 4, sent[4]), (1, 5, sent[5])]
     assert [s.letter.offset for s in letters.read_newest(query=LetterQuery(reason="bad json"))] == [0, 2, 4]
 
 
 def test_a_dead_letter_is_shown_by_its_coordinates(settings: Settings, letters: DeadLetters) -> None:
-    buried = [letter_of(settings, offset=n) for n in range(3)]
-    bury(settings, *map(encode_dead_letter, buried))
+    sent = [letter_of(settings, offset=n) for n in range(3)]
+    publish(settings, *map(encode_dead_letter, sent))
 
-    assert letters.read_letter(1, 1).letter == buried[1]
+    assert letters.read_letter(1, 1).letter == sent[1]
     for partition, offset in [(1, 3), (0, 0), (99, 0)]:
         with pytest.raises(NotFound, match=f"{partition}/{offset}"):
             letters.read_letter(partition, offset)
 
 
 def test_a_record_that_is_not_a_dead_letter_hides_no_dead_letter(settings: Settings, letters: DeadLetters) -> None:
-    bury(settings, b"garbage", encode_dead_letter(letter_of(settings)))
+    publish(settings, b"garbage", encode_dead_letter(letter_of(settings)))
 
     assert len(letters.read_newest()) == 1
     with pytest.raises(NotFound):
@@ -91,7 +91,7 @@ def test_a_redriven_record_is_the_original_byte_for_byte_and_counts_its_redrives
     letter = letter_of(settings, key=b"session \xff", value=b"\xff{", headers=headers)
 
     again = letter_of(settings, value=b"", headers=[(REDRIVES, b"1"), ("h", b"\0")])
-    bury(settings, encode_dead_letter(letter), encode_dead_letter(again))
+    publish(settings, encode_dead_letter(letter), encode_dead_letter(again))
 
     redriven = letters.redrive(letters.read_newest())
 
@@ -110,7 +110,7 @@ def test_a_redriven_record_is_the_original_byte_for_byte_and_counts_its_redrives
 
 
 def test_a_letter_is_redriven_once_or_discarded_and_says_by_whom(settings: Settings, letters: DeadLetters) -> None:
-    bury(settings, *(encode_dead_letter(letter_of(settings, offset=n, value=b"%d" % n)) for n in range(3)))
+    publish(settings, *(encode_dead_letter(letter_of(settings, offset=n, value=b"%d" % n)) for n in range(3)))
     first, second, third = letters.read_newest()
 
     assert [s.offset for s in DeadLetters(settings, "jane").redrive([first, second])] == [0, 1]
@@ -128,9 +128,9 @@ def test_a_letter_is_redriven_once_or_discarded_and_says_by_whom(settings: Setti
 def test_letters_and_their_marks_are_read_in_parts_from_the_end(
     settings: Settings, letters: DeadLetters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    buried = [letter_of(settings, offset=n) for n in range(9)]
-    for number, letter in enumerate(buried):
-        bury(settings, encode_dead_letter(letter), partition=number % 2)
+    sent = [letter_of(settings, offset=n) for n in range(9)]
+    for number, letter in enumerate(sent):
+        publish(settings, encode_dead_letter(letter), partition=number % 2)
     stored = sorted(letters.read_all(), key=lambda each: each.letter.offset)
     letters.discard(stored[:3])
     letters.discard(stored[8:])
@@ -144,14 +144,14 @@ def test_letters_and_their_marks_are_read_in_parts_from_the_end(
     assert [each.state for each in whole] == ["discarded"] * 3 + ["open"] * 5 + ["discarded"]
     assert in_parts == whole
     assert [each.letter.offset for each in letters.read_newest(3, state="open")] == [5, 6, 7]
-    assert letters.read_newest(1, state="discarded")[0].letter == buried[8]
+    assert letters.read_newest(1, state="discarded")[0].letter == sent[8]
     everything = [(partition, offset) for partition in range(2) for offset in range(20)]
     assert sorted(letters.read_letters_at(everything).values()) == sorted(whole)
     assert [each.letter for each in letters.read_newest(9, LetterQuery(topic="other"))] == []
 
 
 def test_two_operators_at_the_same_moment_redrive_a_letter_once(settings: Settings, letters: DeadLetters) -> None:
-    bury(settings, *(encode_dead_letter(letter_of(settings, offset=n, value=b"%d" % n)) for n in range(20)))
+    publish(settings, *(encode_dead_letter(letter_of(settings, offset=n, value=b"%d" % n)) for n in range(20)))
     every = letters.read_newest()
 
     def redrive(_: int) -> int:
@@ -177,8 +177,8 @@ def test_a_dead_letter_without_the_whole_record_is_not_redriven(settings: Settin
 
 
 def test_the_command_redrives_the_whole_records_and_names_the_others(settings: Settings, letters: DeadLetters) -> None:
-    buried = [letter_of(settings, value=b"1"), letter_of(settings, value=b"2", missing="headers")]
-    bury(settings, *map(encode_dead_letter, buried))
+    sent = [letter_of(settings, value=b"1"), letter_of(settings, value=b"2", missing="headers")]
+    publish(settings, *map(encode_dead_letter, sent))
     options = ["--brokers", settings.brokers, "--namespace", settings.namespace]
 
     result = CliRunner().invoke(main, [*options, "dead-letters", "redrive", "--all"])
@@ -192,7 +192,7 @@ def test_the_command_redrives_the_whole_records_and_names_the_others(settings: S
 
 
 def test_a_record_without_a_value_is_redriven_without_one(settings: Settings, letters: DeadLetters) -> None:
-    bury(settings, encode_dead_letter(letter_of(settings, key=None, value=None)))
+    publish(settings, encode_dead_letter(letter_of(settings, key=None, value=None)))
 
     letters.redrive(letters.read_newest())
 
@@ -202,7 +202,7 @@ def test_a_record_without_a_value_is_redriven_without_one(settings: Settings, le
 
 def test_a_dead_letter_of_the_largest_record_fits(settings: Settings, letters: DeadLetters) -> None:
     value = bytes(settings.max_payload_bytes + 100_000)
-    bury(settings, encode_dead_letter(letter_of(settings, value=value, detail="x" * 4000)))
+    publish(settings, encode_dead_letter(letter_of(settings, value=value, detail="x" * 4000)))
 
     assert letters.read_letter(1, 0).letter.value == value
 

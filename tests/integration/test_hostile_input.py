@@ -41,7 +41,7 @@ class Aftermath:
     letters: dict[str, list[DeadLetter]]
     """Case -> dead letters, in order."""
     of_nobody: list[DeadLetter]
-    buried: Counter[str]
+    refused: Counter[str]
     """Reason -> number of dead letters, by the worker's metrics."""
     outcomes: Counter[str]
 
@@ -98,9 +98,9 @@ def aftermath(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with WorkerProcess(settings, "w0") as worker:
         worker.wait_ready()
         wait_until_processed(settings)
-        buried = counted(worker, "triggers_dead_letters_total", "reason")
+        refused = counted(worker, "triggers_dead_letters_total", "reason")
         outcomes = counted(worker, "triggers_events_total", "outcome")
-        yield Aftermath(settings, worker, *sorted_letters(settings, attacker), buried, outcomes)
+        yield Aftermath(settings, worker, *sorted_letters(settings, attacker), refused, outcomes)
         assert worker.running
         assert worker.terminate() == 0
 
@@ -132,7 +132,7 @@ def test_there_are_no_other_dead_letters_and_every_one_is_counted(aftermath: Aft
     expected = Counter(reason for case in CASES for reason in case.letters)
 
     assert aftermath.of_nobody == []
-    assert aftermath.buried == expected
+    assert aftermath.refused == expected
     outcomes = sum((Counter(case.outcomes) for case in CASES), Counter[str]())
     assert {outcome: aftermath.outcomes[outcome] for outcome in outcomes} == outcomes
 

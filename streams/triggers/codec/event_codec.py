@@ -126,55 +126,55 @@ def _decode_hot_event(value: bytes, position: int, time: int) -> Event | None:
     """Decodes a fire, or the start or the end of a task. Returns None if that needs the general decoder."""
     if not value.startswith(_HEAD):
         return None
-    event_id, given, source, kind = read_start(value, _HEADER_BYTES)
+    event_id, claimed, source, kind = read_start(value, _HEADER_BYTES)
     if kind < 0:
         return None
     tag = value[kind]
     if tag == FIRE:
-        return _decode_fire(value, kind, position, given, time, event_id or None, source or None)
+        return _decode_fire(value, kind, position, claimed, time, event_id or None, source or None)
     if tag == STARTED:
-        return _decode_started(value, kind, position, given, time, event_id or None, source or None)
+        return _decode_started(value, kind, position, claimed, time, event_id or None, source or None)
     if tag == FINISHED:
-        return _decode_finished(value, kind, position, given, time, event_id or None, source or None)
+        return _decode_finished(value, kind, position, claimed, time, event_id or None, source or None)
     return None
 
 
 def _decode_fire(  # noqa: PLR0917  # compiled code passes positional arguments fastest
-    value: bytes, kind: int, position: int, given: int, time: int, event_id: str | None, source: str | None
+    value: bytes, kind: int, position: int, claimed: int, time: int, event_id: str | None, source: str | None
 ) -> Event | None:
     fields = read_fire(value, kind)
     if fields is None:
         return None
     trigger, kwargs = fields
     check_payload(kwargs, "kwargs")
-    at, recorded = event_times(given, time)
+    at, recorded = event_times(claimed, time)
     return _TRIGGER_FIRED(
         position=position, time=at, recorded=recorded, id=event_id, source=source, trigger=trigger, kwargs=kwargs
     )
 
 
 def _decode_started(  # noqa: PLR0917  # as above
-    value: bytes, kind: int, position: int, given: int, time: int, event_id: str | None, source: str | None
+    value: bytes, kind: int, position: int, claimed: int, time: int, event_id: str | None, source: str | None
 ) -> Event | None:
     fields = read_started(value, kind)
     if fields is None:
         return None
     instance, attempt = fields
-    at, recorded = event_times(given, time)
+    at, recorded = event_times(claimed, time)
     return _TASK_STARTED(
         position=position, time=at, recorded=recorded, id=event_id, source=source, instance=instance, attempt=attempt
     )
 
 
 def _decode_finished(  # noqa: PLR0917  # as above
-    value: bytes, kind: int, position: int, given: int, time: int, event_id: str | None, source: str | None
+    value: bytes, kind: int, position: int, claimed: int, time: int, event_id: str | None, source: str | None
 ) -> Event | None:
     fields = read_finished(value, kind)
     if fields is None:
         return None
     instance, attempt, result, log_level = fields
     check_payload(result, "result")
-    at, recorded = event_times(given, time)
+    at, recorded = event_times(claimed, time)
     return _TASK_FINISHED(
         position=position,
         time=at,

@@ -14,17 +14,17 @@ MAX_TIME: Final = 253_402_300_799_999
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def event_times(given: int | datetime | None, recorded: int) -> tuple[int, int]:
-    """Returns the `time` and `recorded` of an event: the given time, or else the record's timestamp.
+def event_times(claimed: int | datetime | None, recorded: int) -> tuple[int, int]:
+    """Returns the `time` and `recorded` of an event: the time that its producer claims, or else the record's timestamp.
 
     Raises Undecodable for a time without a zone or out of range.
     """
-    if not given:
+    if not claimed:
         return recorded, 0
-    if isinstance(given, datetime):
-        if given.tzinfo is None:
-            raise Undecodable(Reason.WRONG_SHAPE, f"time needs a zone: write {given.isoformat()}Z or add an offset")
-        given = (given - _EPOCH) // timedelta(milliseconds=1)
-    if not 0 <= given <= MAX_TIME:
-        raise Undecodable(Reason.OUT_OF_RANGE, f"time must be milliseconds since 1970 up to {MAX_TIME}, not {given}")
-    return given, recorded if given != recorded else 0
+    if isinstance(claimed, datetime):
+        if claimed.tzinfo is None:
+            raise Undecodable(Reason.WRONG_SHAPE, f"time needs a zone: write {claimed.isoformat()}Z or add an offset")
+        claimed = (claimed - _EPOCH) // timedelta(milliseconds=1)
+    if not 0 <= claimed <= MAX_TIME:
+        raise Undecodable(Reason.OUT_OF_RANGE, f"time must be milliseconds since 1970 up to {MAX_TIME}, not {claimed}")
+    return claimed, recorded if claimed != recorded else 0

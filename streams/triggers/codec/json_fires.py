@@ -1,4 +1,4 @@
-"""Decodes events in plain JSON, most of which are fired triggers."""
+"""Decodes events in plain JSON: fired triggers, which most of them are, here, and all others by `plain_json`."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def decode_json(value: bytes, position: int, time: int) -> Event:
         fire = _decode(value)
     except msgspec.ValidationError:
         return decode_any_json(value, position, time)
-    trigger, raw, event_id, given, source, rules, _ = cast("_Fields", _astuple(fire))
+    trigger, raw, event_id, claimed, source, rules, _ = cast("_Fields", _astuple(fire))
     kwargs = bytes(raw)
     if kwargs[:1] != b"{":
         kwargs = payload(raw, "kwargs") or b"{}"
-    at, recorded = (time, 0) if given is None else event_times(given, time)
+    at, recorded = (time, 0) if claimed is None else event_times(claimed, time)
     event = _TRIGGER_FIRED(
         position=position,
         time=at,

@@ -64,7 +64,7 @@ def payload(raw: Raw, name: str) -> bytes:
 
 
 def decode_any_json(value: bytes, position: int, time: int) -> Event:
-    """Decodes an event of any kind, whose text `check_json` has accepted. Raises Undecodable."""
+    """Decodes an event of any kind, whose text `check_form` has accepted. Raises Undecodable."""
     try:
         members = _decode_members(value)
     except msgspec.ValidationError:

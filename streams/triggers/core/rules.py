@@ -54,10 +54,10 @@ def fire_trigger(builder: DecisionBuilder, fired_kwargs: FiredKwargs) -> None:
 
 def _record_fire(builder: DecisionBuilder, trigger: str) -> None:
     header = builder.session.header
-    own, clock = header.begin_edition_2(), max(builder.now, header.clock)
-    own.fires += 1
+    edition_2, clock = header.begin_edition_2(), max(builder.now, header.clock)
+    edition_2.fires += 1
     event_id, source = builder.origin_of(trigger)
-    builder.session.last_fires.hot[trigger] = LastFire(clock, own.fires, builder.time, event_id, source)
+    builder.session.last_fires.hot[trigger] = LastFire(clock, edition_2.fires, builder.time, event_id, source)
 
 
 def can_run(rule: Rule, have: Collection[str]) -> bool:

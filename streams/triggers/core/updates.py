@@ -121,12 +121,12 @@ def _wait_in_groups(session: Session, old: Edition2Rule, rule: Edition2Rule) -> 
             loaded = session.instances.get_to_change(rule.name, number)
             instance = loaded.instance
             take_over_fills(instance, cohort)
-            given = {
+            after = {
                 trigger: _contribution(session, trigger, session.payloads.read(held))
                 for trigger, held in instance.kwargs.items()
             }
-            seen = [_contribution(session, trigger, b"{}") for trigger in instance.unless_seen]
-            held = _held(old.conditions, given, dict(zip(instance.unless_seen, seen, strict=True)))
+            unless = {trigger: _contribution(session, trigger, b"{}") for trigger in instance.unless_seen}
+            held = _held(old.conditions, after, unless)
             held.begun = begun_by_loose(held)
             carry_over(held, old.conditions, rule.conditions)
             session.payloads.release_latest(rule.name, number, instance.kwargs)
@@ -147,8 +147,8 @@ def _held(conditions: Conditions, after: dict[str, Contribution], unless: dict[s
     held = Held(loose={f"+{trigger}": contribution for trigger, contribution in after.items()})
     held.loose |= {f"-{trigger}": contribution for trigger, contribution in unless.items()}
     for leaf in conditions.leaves:
-        if own := held.loose.pop(leaf.slot if leaf.slot[0] == "+" else f"-{leaf.trigger}", None):
-            held.slots[leaf.slot] = [own]
+        if contribution := held.loose.pop(leaf.slot if leaf.slot[0] == "+" else f"-{leaf.trigger}", None):
+            held.slots[leaf.slot] = [contribution]
     return held
 
 
