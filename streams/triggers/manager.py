@@ -228,10 +228,10 @@ class TriggerManager:
         return self.storage.deliver(self._run_instance)
 
     def run_due(self) -> int:
-        """Carries out what is due in an embedded storage: delays, deadlines, retries and timeouts, then the hooks.
+        """Carries out what is due in an embedded storage: delays, deadlines, retries, timeouts and `sessionTtl`.
 
-        Call it for each session periodically, as `triggers.running.due_sessions` does: a storage has no clock. Returns
-        the number of due timers. Does nothing on the stream, where a worker has a clock.
+        Then runs the hooks. Call it for each session periodically, as `triggers.running.due_sessions` does, because a
+        storage has no clock. Returns the number of due timers. Does nothing on the stream, where a worker has a clock.
         """
         written = self.storage.write_due(self.record)
         for event, decision in written:

@@ -90,7 +90,7 @@ class TriggerTask(celery.Task):
     """Base class of tasks that read their context, set a status or retry. Subclasses override `_run`.
 
     A subclass that defines `_run` is registered in every Celery app of its process, unless it is `abstract`. `_run` may
-    be called more than once for an attempt: Celery delivers a command again if its worker was killed.
+    be called more than once for an attempt: a command is delivered again if its worker was killed.
     """
 
     abstract = True

@@ -1,4 +1,4 @@
-"""Decides one partition's part of a batch. This module alone calls the core.
+"""Decides one partition's part of a batch. In a worker, this module alone calls `core.apply`.
 
 Each session of the batch is written once, after the last of its events. If a row or an output would be too large for
 its topic, the session's events are decided again one by one, and the events that cause it become dead letters.

@@ -56,7 +56,7 @@ class Timers:
         """Due time of the oldest of them, in milliseconds."""
 
     def publish_due(self, batch: Batch) -> list[Output]:
-        """Returns the events of timers that are due. Looks for them every 200 ms at most."""
+        """Returns the events of timers that are due. Looks for them at most every 200 ms."""
         self._broker_clock.read(batch.records.values())
         self._undecided.append([])
         if time.monotonic() - self._checked_at < _INTERVAL_S:

@@ -202,7 +202,7 @@ def _letters_among(messages: Iterable[Message]) -> Iterator[StoredLetter]:
 
 
 def _read_marks(settings: Settings, starts: Mapping[int, int]) -> dict[PartitionOffset, LetterMark]:
-    """Returns the first mark of each dead letter after these offsets."""
+    """Returns the first mark of each dead letter among the records from these offsets on."""
     return _marks_among(read_range(settings, Topology(settings.namespace).dead_letters, starts))
 
 

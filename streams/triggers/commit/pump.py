@@ -108,7 +108,7 @@ class Pump:
             await asyncio.sleep(_RETRY_PAUSE_S)
 
     def _is_full(self, batch: Batch) -> bool:
-        """Returns whether more records are waiting after those of a decided batch."""
+        """Returns whether a decided batch has as many records as it may, so that more are probably waiting."""
         return batch.size >= self._max_records and not batch.is_truncated
 
     def _keep_unawaited(self, batch: Batch) -> bool:

@@ -1,7 +1,7 @@
 """Binds sessions to published rules: at the first event, when a later version says so, and when an operator does.
 
-A session is bound before its event is decided, because the decision may depend on them. If the event then turns out
-to have no effect, because it is stale or deletes the session, the session is rolled back and stays as it was.
+A session is bound before its event is decided, because the decision may depend on the rules. If the event then turns
+out to have no effect, because it is stale or deletes the session, the session is rolled back and stays as it was.
 Only these moments cost time: a session that exists and has no published rules never comes here, and one that has
 them looks into a catalog in memory.
 """

@@ -17,7 +17,7 @@ QUEUE_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 class SetTimer(Struct, frozen=True, kw_only=True, gc=False):
     """A request to publish `TimerFired(instance, attempt, due)` at `due`.
 
-    By then a cooldown is over, an attempt is overdue or a session is idle.
+    By then a cooldown is over, an attempt is overdue, a session is idle, or what `kind` says has come.
     """
 
     session: str

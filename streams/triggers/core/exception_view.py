@@ -44,7 +44,7 @@ def view_exception(metadata: Mapping[str, bytes]) -> ExceptionView | None:
 def message_in(info: str, kind: str) -> str:
     """Returns the message at the end of a traceback of this exception's class.
 
-    Python prints it behind the name of the class, which has no module if that is `builtins` or `__main__`. A text that
+    Python prints it after the name of the class, which has no module if that is `builtins` or `__main__`. A text that
     is no traceback, as the engine writes it, is the message itself.
     """
     lines = info.splitlines()

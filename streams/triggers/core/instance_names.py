@@ -8,8 +8,9 @@ from triggers.core.memo import remember_bounded
 from triggers.errors import InstanceNotFound
 
 KNOWN_TASKS: Final = 64
+"""Maximum number of tasks whose names and keys of instances are remembered."""
 KNOWN_NUMBERS: Final = 1024
-"""Numbers of an instance whose names and keys are remembered by task, because all sessions have such instances."""
+"""Number of instances of a task, from `#0` on, whose names and keys are remembered, because they recur in sessions."""
 
 _names: Final[dict[str, list[str]]] = {}
 

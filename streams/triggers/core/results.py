@@ -87,7 +87,7 @@ def _limit_running_time(builder: DecisionBuilder, loaded: LoadedInstance) -> Non
 def handle_timer(session: Session, event: TimerFired) -> Decision:
     """Handles a timer of edition 1, which ends a cooldown or gives up an overdue attempt.
 
-    Its events have no kind, but those of recorded histories do, and no attempt.
+    The events of such timers have an attempt and no kind. Those of recorded histories have a kind and no attempt.
     """
     loaded, builder = session.instances.find(event.instance), DecisionBuilder(session, event)
     instance = loaded.instance

@@ -8,7 +8,7 @@ from triggers.core.state.session_rows import RowMap, SessionRows, SpillingMap
 
 
 class Edition2State:
-    """The state of edition 2. A session of edition 1 has no such object, because making one takes a tenth of a load."""
+    """The state of edition 2. A session makes it on first use, because making one takes a tenth of a load."""
 
     __slots__ = ("last_fires", "memories", "waiting")
 

@@ -62,7 +62,7 @@ class LastFire(Struct, array_like=True, gc=False):
 
 
 class Edition2Header(Struct, array_like=True, gc=False):
-    """The part of a header that only sessions of edition 2 have."""
+    """The part of a header that edition 2 needs. Sessions that may still get rules of edition 2 have it, too."""
 
     fires: int = 0
     """Number of triggers that were fired. Contributions are ordered by it."""
@@ -85,8 +85,8 @@ class RuleBinding(Struct, array_like=True, gc=False):
 class Header(Struct, array_like=True, gc=False):
     """The state that nearly every event needs. Nothing in it grows with the session. New fields go to the end.
 
-    Reading and writing a field costs every event about 100 instructions, even if it is empty. So what few sessions need
-    has a class of its own, which is None in all others.
+    Reading and writing a field costs every event about 100 instructions, even if it is empty. So what not all
+    sessions need has a class of its own, and is None in the others.
     """
 
     version: int = VERSION
@@ -128,7 +128,7 @@ class Header(Struct, array_like=True, gc=False):
     clock: int = 0
     """The largest log time of the session's records. It never runs backwards."""
     edition_2: Edition2Header | None = None
-    """The edition's own state, or None until the session has rules of edition 2."""
+    """What edition 2 needs, or None if the session has only rules of its own, of edition 1."""
     published: RuleBinding | None = None
     """The published rules that the session is bound to, or None if it is bound to none."""
 
@@ -138,7 +138,7 @@ class Header(Struct, array_like=True, gc=False):
         return None if self.published is None else self.published.name
 
     def begin_edition_2(self) -> Edition2Header:
-        """Returns the part that only sessions of edition 2 have; creates it on the first call."""
+        """Returns the part that edition 2 needs; creates it on the first call."""
         if self.edition_2 is None:
             self.edition_2 = Edition2Header()
         return self.edition_2

@@ -78,7 +78,7 @@ def _typed(stored: Any) -> Any:  # noqa: ANN401  # what msgpack decodes
 
 
 def add_spans_to_header(row: bytes, spans: FireSpans) -> bytes:
-    """Returns an encoded header with the spans of the session's fires behind its fields.
+    """Returns an encoded header with the spans of the session's fires after its fields.
 
     They are no field, because every other session would pay for that. Releases that do not know them ignore them.
     """

@@ -2,14 +2,14 @@
 
     s<uid>                                   header: hot, rewritten by nearly every event, always small
     r<len uid><uid>i<task>\\0<n>              instance: one per instance
-    r<len uid><uid>p<n>                      payload: kwargs or a result, JSON, written once; small ones have no row
+    r<len uid><uid>p<n>                      payload: kwargs or a result, JSON; small ones have no row
     r<len uid><uid>k<task>                   state of a task that is not hot in the header
     r<len uid><uid>l<trigger>                latest kwargs of a trigger that is not hot in the header
     r<len uid><uid>x<n>                      full chunk of the event index
     r<len uid><uid>d<n>                      full chunk of the dedupe window
     r<len uid><uid>w<task>                   groups that wait for a task, in edition 2
     r<len uid><uid>m<task>                   contributions that the session remembers for a task, in edition 2
-    r<len uid><uid>f<trigger>                when a trigger that is not hot in the header was last fired, in edition 2
+    r<len uid><uid>f<trigger>                when a trigger that is not hot in the header was last fired (`LastFire`)
     c<hash>                                  configuration, shared by the sessions of the partition
     g                                        hash of all rows of published rules
     g<name>\\0<version>                       a version of published rules, for all sessions of the partition
@@ -35,7 +35,10 @@ Changes = dict[bytes, bytes | None]
 
 
 class Rows(Protocol):
-    """The committed rows of one partition, read-only."""
+    """The rows of one partition as the next event must see them, read-only.
+
+    In an agent they include rows that are decided and not committed yet (`Overlay`).
+    """
 
     def get(self, key: bytes) -> bytes | None:
         """Returns the row, or None if there is none."""

@@ -32,7 +32,7 @@ from triggers.core.state.waiting import Waiting
 
 
 class Session:
-    """The state of one session, on top of the committed rows of its partition.
+    """The state of one session, on top of the rows of its partition.
 
     A caller may keep it for several batches if it writes all `changes` and nothing else writes the session's rows. It
     must be dropped after an aborted transaction. It is not thread-safe.

@@ -19,7 +19,7 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 
 @mypyc_attr(acyclic=True)
 class SessionRows:
-    """The session's rows by the suffix of their keys. Changes hide the committed rows until they are taken."""
+    """The session's rows by the suffix of their keys. Changes hide the partition's rows until they are taken."""
 
     __slots__ = ("_changes", "_prefix", "_rows", "uid")
 

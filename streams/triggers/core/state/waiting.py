@@ -47,7 +47,7 @@ class Waiting(Struct, array_like=True, gc=False):
         self.groups.append(Group(held, [number, number + 1], delayed, depth))
 
     def remove_member(self, number: int) -> Group | None:
-        """Removes an instance from its group, which is returned, or returns None."""
+        """Removes an instance from its group. Returns the group, or None if it waits in none."""
         group = self.group_of(number)
         if group is not None:
             remove_number(group.members, number)
