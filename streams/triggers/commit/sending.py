@@ -10,15 +10,16 @@ from triggers.agent.records import Output
 from triggers.core.state.rows import Changes
 from triggers.kafka.records import Header
 
-Report = Callable[[KafkaError | None, Message], None]
+OnDelivery = Callable[[KafkaError | None, Message], None]
+"""Called by librdkafka when a record is delivered or has failed."""
 
 
-def send_rows(producer: Producer, topic: str, partition: int, rows: Changes, report: Report) -> None:
-    """Queues the rows of a partition in order. `report` is the delivery callback of the last row."""
+def send_rows(producer: Producer, topic: str, partition: int, rows: Changes, on_last: OnDelivery) -> None:
+    """Queues the rows of a partition in order. `on_last` is the delivery callback of the last row."""
     remaining = len(rows)
     for key, value in rows.items():
         remaining -= 1
-        _send(producer, topic, key, value, partition, None if remaining else report)
+        _send(producer, topic, key, value, partition, None if remaining else on_last)
 
 
 def send_outputs(producer: Producer, outputs: Sequence[Output]) -> None:
@@ -33,13 +34,13 @@ def _send(  # noqa: PLR0917  # all parts of a record; keyword arguments cost hal
     key: bytes | None,
     value: bytes | None,
     partition: int,
-    report: Report | None,
+    on_delivery: OnDelivery | None,
     time: int = 0,
     headers: list[Header] | None = None,
 ) -> None:
     while True:
         try:
-            producer.produce(topic, value, key, partition, report, None, time, headers)  # type: ignore[arg-type]  # lists are invariant
+            producer.produce(topic, value, key, partition, on_delivery, None, time, headers)  # type: ignore[arg-type]  # lists are invariant
         except BufferError:  # librdkafka's queue is full, so let it send
             producer.poll(0.01)
         else:

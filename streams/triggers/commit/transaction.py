@@ -8,7 +8,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from triggers.agent.batch import Batch
-from triggers.commit.sending import Report, send_outputs, send_rows
+from triggers.commit.sending import OnDelivery, send_outputs, send_rows
 from triggers.kafka.bounded_call import CallHung, call_within
 from triggers.kafka.connection import Options
 from triggers.kafka.consumer_errors import hint_of_denial
@@ -136,7 +136,7 @@ class Transactions:
         raise Aborted(error.name()) from cause
 
 
-def _offset_recorder(reached: dict[int, int], partition: int) -> Report:
+def _offset_recorder(reached: dict[int, int], partition: int) -> OnDelivery:
     def record_offset(error: KafkaError | None, message: Message) -> None:
         offset = message.offset()
         if error is None and offset is not None:
