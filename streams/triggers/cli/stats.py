@@ -47,7 +47,7 @@ _SHOWN = 20
     "--stuck-after",
     type=Duration(),
     default=DAY_MS,
-    help="Time without an event after which an unresolved session is stuck. Default: 1d.",
+    help="Time without an event after which a session with a waiting instance is stuck. Default: 1d.",
 )
 @click.option(
     "--csv",

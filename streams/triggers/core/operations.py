@@ -56,7 +56,7 @@ _json: Final = msgspec.json.Encoder().encode
 
 
 def update_configuration(session: Session, event: ConfigurationUpdated) -> Decision:
-    """Adds tasks, or replaces tasks of the same name. Nothing is removed and no instance changes.
+    """Adds tasks, or replaces tasks of the same name. Nothing is removed, and no instance changes its status.
 
     Raises InvalidConfiguration, and RulesLocked if the session's published rules allow no update.
     """

@@ -233,8 +233,8 @@ def _stuck_tasks(totals: SessionTotals, *, is_quiet: bool) -> list[_Stuck]:
     failed = {task for task, _, _ in totals.failed_now}
     missing_by_task = totals.waiting.items()  # an instance that misses nothing waits for its delay, and is not stuck
     waiting = [(task, missing, n) for task, groups in missing_by_task for missing, n in groups.items() if missing]
-    begun = [(task, missing, 0) for task, missing in totals.not_begun.items() if not failed.isdisjoint(missing)]
-    behind = [(task, missing, not failed.isdisjoint(missing), n) for task, missing, n in (*waiting, *begun)]
+    not_begun = [(task, missing, 0) for task, missing in totals.not_begun.items() if not failed.isdisjoint(missing)]
+    behind = [(task, missing, not failed.isdisjoint(missing), n) for task, missing, n in (*waiting, *not_begun)]
     return [each for each in behind if is_quiet or each[2]]
 
 
