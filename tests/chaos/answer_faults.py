@@ -66,9 +66,7 @@ def lost(kind: str) -> Callable[[World, Shot], Steps]:
 
     def strike(world: World, shot: Shot) -> Steps:
         """Connections break before the answer, after the broker has executed the request."""
-        chance = Random(shot.seed)  # noqa: S311  # repeatable
-        answers = Answers(apis=_apis(chance, kind), loss=chance.uniform(*_LOSSES))
-        yield from _hold(world, shot, _doors(world, chance, kind), answers)
+        yield from _lose(world, shot, kind, lambda apis, share: Answers(apis=apis, loss=share))
 
     return strike
 
@@ -78,11 +76,16 @@ def unheard(kind: str) -> Callable[[World, Shot], Steps]:
 
     def strike(world: World, shot: Shot) -> Steps:
         """Connections break before the broker has received the request."""
-        chance = Random(shot.seed)  # noqa: S311  # repeatable
-        answers = Answers(apis=_apis(chance, kind), unheard=chance.uniform(*_LOSSES))
-        yield from _hold(world, shot, _doors(world, chance, kind), answers)
+        yield from _lose(world, shot, kind, lambda apis, share: Answers(apis=apis, unheard=share))
 
     return strike
+
+
+def _lose(world: World, shot: Shot, kind: str, answers: Callable[[frozenset[int], float], Answers]) -> Steps:
+    """Loses a share of the requests or answers of a kind; `answers` says which of the two."""
+    chance = Random(shot.seed)  # noqa: S311  # repeatable
+    chosen = answers(_apis(chance, kind), chance.uniform(*_LOSSES))
+    yield from _hold(world, shot, _doors(world, chance, kind), chosen)
 
 
 def _apis(chance: Random, kind: str) -> frozenset[int]:
@@ -92,7 +95,7 @@ def _apis(chance: Random, kind: str) -> frozenset[int]:
 
 
 def _hold(world: World, shot: Shot, doors: Sequence[Door], answers: Answers) -> Steps:
-    """Delays or loses answers while partitions are reassigned every few seconds.
+    """Delays or loses answers, or loses requests, while partitions are reassigned every few seconds.
 
     The longer the delay, the longer partitions remain where they are: an answer has an effect only on a partition that
     is still owned when it arrives.
