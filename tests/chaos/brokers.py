@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.chaos.doors import Door, Doorman
@@ -88,6 +89,17 @@ class Brokers:
         process = self._nodes[number].process
         if process is not None and process.poll() is None:
             process.send_signal(which)
+
+
+@contextmanager
+def running_broker_behind_a_door(client: str, log_dir: Path) -> Iterator[Brokers]:
+    """Runs one broker with a door for one client until the block ends."""
+    brokers = Brokers(1, [client], log_dir)
+    try:
+        brokers.start()
+        yield brokers
+    finally:
+        brokers.stop()
 
 
 def _cluster(number: int, ports: Sequence[tuple[int, int]]) -> dict[str, str]:

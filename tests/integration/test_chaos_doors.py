@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
-from tests.chaos.brokers import Brokers
+from tests.chaos.brokers import Brokers, running_broker_behind_a_door
 from tests.chaos.doors import Answers, Door
 from tests.chaos.wire import Api
 from tests.support.offsets import fetch_end
@@ -50,13 +49,8 @@ class Front:
 
 @pytest.fixture(scope="module")
 def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
-    folder: Path = tmp_path_factory.mktemp("doors")
-    brokers = Brokers(1, ["front"], folder)
-    try:
-        brokers.start()
+    with running_broker_behind_a_door("front", tmp_path_factory.mktemp("doors")) as brokers:
         yield Front(brokers)
-    finally:
-        brokers.stop()
 
 
 @pytest.fixture(autouse=True)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import partial
-from pathlib import Path
 
 import pytest
 from confluent_kafka import OFFSET_END, Consumer, KafkaException, TopicPartition
 from msgspec import structs
-from tests.chaos.brokers import Brokers
+from tests.chaos.brokers import Brokers, running_broker_behind_a_door
 from tests.chaos.doors import Answers, Door
 from tests.chaos.wire import Api
 from tests.support.event_reader import open_reader, publish_numbers
@@ -29,13 +28,8 @@ SMALL_FETCHES = {"max.partition.fetch.bytes": 20_000, "queued.min.messages": 100
 
 @pytest.fixture(scope="module")
 def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
-    folder: Path = tmp_path_factory.mktemp("late")
-    brokers = Brokers(1, ["member"], folder)
-    try:
-        brokers.start()
+    with running_broker_behind_a_door("member", tmp_path_factory.mktemp("late")) as brokers:
         yield brokers
-    finally:
-        brokers.stop()
 
 
 @pytest.fixture

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from msgspec import structs
-from tests.chaos.brokers import Brokers
+from tests.chaos.brokers import Brokers, running_broker_behind_a_door
 from tests.chaos.doors import Answers, Door
 from tests.chaos.wire import Api
 from tests.support.offsets import fetch_committed
@@ -26,13 +25,8 @@ pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
 
 @pytest.fixture(scope="module")
 def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
-    folder: Path = tmp_path_factory.mktemp("unheard")
-    brokers = Brokers(1, ["producer"], folder)
-    try:
-        brokers.start()
+    with running_broker_behind_a_door("producer", tmp_path_factory.mktemp("unheard")) as brokers:
         yield brokers
-    finally:
-        brokers.stop()
 
 
 @pytest.fixture
