@@ -75,7 +75,7 @@ unit: setup  ## Run the tests that need no broker: unit, contract, property, con
 
 unit-compiled: setup  ## Run the tests of the core and the agent with compiled modules, if there is a C compiler
 	@if $(CAN_COMPILE); then $(MAKE) $(COMPILED_QUICKLY)/.built && PYTHONPATH=$(COMPILED_QUICKLY) $(PYTEST) $(ONE_A_CORE) \
-		tests/conformance tests/unit/codec tests/unit/core tests/unit/agent tests/unit/commit \
+		tests/conformance tests/unit/codec tests/unit/core tests/unit/agent tests/unit/store \
 		tests/unit/recovery/test_moved_forwards.py tests/unit/recovery/test_refused_events.py tests/unit/recovery/test_unfinished_commands.py \
 		tests/property/test_core_against_naive_model.py $(ARGS); \
 	else echo "skipped the compiled modules: install a C compiler and Python's headers"; test -z "$${CI:-}"; fi
@@ -112,7 +112,7 @@ bench-recovery: setup  ## Measure rebuild and copy beside an agent (ARGS="--sess
 	@if $(CAN_COMPILE); then $(MAKE) compiled; fi
 	@$(BIN)/python -m benchmarks.recovery $(ARGS)
 
-profile: setup  ## Append the CPU time of an event, by hop, to benchmarks/profile.md (ARGS="--note ...")
+profile: setup  ## Append the CPU time of an event, by step, to benchmarks/profile.md (ARGS="--note ...")
 	@$(BIN)/python -m benchmarks.profiler $(ARGS)
 
 chaos: setup  ## Run a fault campaign and check the outcome (SEED=1 DURATION=120 ARGS="--brokers 3")

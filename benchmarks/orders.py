@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from triggers.agent.partition_index import IndexUpdate
+from triggers.agent.turns.partition_index import IndexUpdate
 from triggers.codec import encode_event
 from triggers.core.engine import apply
 from triggers.core.events import Event, RulesPublished, TaskFailed, TaskFinished, TriggerFired

@@ -1,4 +1,4 @@
-"""Profiles an agent at full speed, by the hops of an event: `make profile` appends to benchmarks/profile.md.
+"""Profiles an agent at full speed, by the steps of an event: `make profile` appends to benchmarks/profile.md.
 
 The kernel counts the CPU time of each thread, and py-spy samples what the threads with Python do.
 """
@@ -32,7 +32,7 @@ _LONGER = 3
 """Multiple of the throughput's workloads, so that the agent is still busy when the profiler is done."""
 _SAMPLES_PER_S = 200
 
-_HOPS = (
+_STEPS = (
     ("RocksDB: read", ("PartitionRows.get", "PartitionRows.scan")),
     ("RocksDB: write", ("PartitionRows.write",)),
     ("decode the event", ("event_codec.py",)),
@@ -46,32 +46,32 @@ _HOPS = (
     ("the turn around them", ("partition_turn.py", "agent.py", "session_cache.py", "dead_letters.py", "routing.py")),
     ("pump, Faust, event loop", ("",)),
 )
-"""Hop -> marks. A stack belongs to the first hop with a mark in any of its frames."""
+"""Step -> marks. A stack belongs to the first step with a mark in any of its frames."""
 
 
-def hop_of(stack: str) -> str:
-    """Returns the hop of a stack in py-spy's form: frames joined by semicolons, outermost first."""
-    return next(hop for hop, marks in _HOPS if any(mark in stack for mark in marks))
+def step_of(stack: str) -> str:
+    """Returns the step of a stack in py-spy's form: frames joined by semicolons, outermost first."""
+    return next(step for step, marks in _STEPS if any(mark in stack for mark in marks))
 
 
 def share_cpu(
     samples: Mapping[str, Mapping[str, int]], cpu_us: Mapping[str, float], names: Mapping[str, str]
 ) -> dict[str, float]:
-    """Returns microseconds per event by hop. It divides each thread's CPU time by the thread's samples.
+    """Returns microseconds per event by step. It divides each thread's CPU time by the thread's samples.
 
     `samples` maps thread -> stack -> count, and `cpu_us` maps thread -> CPU microseconds per event. A thread without
-    samples is a hop with its name.
+    samples is a step with its name.
     """
-    by_hop: defaultdict[str, float] = defaultdict(float)
+    by_step: defaultdict[str, float] = defaultdict(float)
     for thread, used in cpu_us.items():
         stacks = samples.get(thread)
         if not stacks:
-            by_hop[names[thread]] += used
+            by_step[names[thread]] += used
             continue
         total = sum(stacks.values())
         for stack, count in stacks.items():
-            by_hop[hop_of(stack)] += used * count / total
-    return dict(sorted(by_hop.items(), key=lambda item: -item[1]))
+            by_step[step_of(stack)] += used * count / total
+    return dict(sorted(by_step.items(), key=lambda item: -item[1]))
 
 
 def profile(workload: Workload, brokers: str) -> dict[str, float]:
@@ -129,8 +129,8 @@ def main(note: str) -> None:
     with running_broker(java_options=()) as brokers:
         budgets = [profile(replace(workload, pages=workload.pages * _LONGER), brokers) for workload in (FEW, MANY)]
     heading = f"## {describe_moment()}" + (f": {note}" if note else "")
-    hops = sorted(set().union(*budgets), key=lambda hop: -budgets[-1].get(hop, 0.0))
-    rows = [(hop, *(f"{budget.get(hop, 0.0):.1f}" for budget in budgets)) for hop in hops]
+    steps = sorted(set().union(*budgets), key=lambda step: -budgets[-1].get(step, 0.0))
+    rows = [(step, *(f"{budget.get(step, 0.0):.1f}" for budget in budgets)) for step in steps]
     rows.append(("**all**", *(f"**{sum(budget.values()):.1f}**" for budget in budgets)))
     text = f"\n{heading}\n\n{table(('µs of CPU an event', FEW.name, MANY.name), rows)}\n"
     with RESULT.open("a") as file:

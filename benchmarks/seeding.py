@@ -9,8 +9,8 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from benchmarks.micro.stored_session import UID, stored_session
 from benchmarks.programs.client_options import producer_options
-from triggers.agent.index_reach import IndexReach
-from triggers.agent.overlay import Overlays
+from triggers.agent.turns.index_reach import IndexReach
+from triggers.agent.turns.overlay import Overlays
 from triggers.core.state.rows import MemoryRows
 from triggers.queries.index_rows import COUNTS, REACH, Reach, decode_counts, encode_row
 from triggers.settings import Settings

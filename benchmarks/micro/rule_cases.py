@@ -13,7 +13,7 @@ from functools import cache
 import msgspec
 
 from benchmarks.micro.stored_session import PLANS, UID, StoredSession, whole_step
-from triggers.agent.overlay import Overlay
+from triggers.agent.turns.overlay import Overlay
 from triggers.core.engine import apply
 from triggers.core.events import ConfigurationUpdated, Event, TimerFired, TriggerFired
 from triggers.core.state.rows import MemoryRows, due_timers

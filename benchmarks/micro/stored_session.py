@@ -10,7 +10,7 @@ from itertools import cycle, islice
 import msgspec
 
 from benchmarks.workload import RULES, opening_events, page_events
-from triggers.agent.overlay import Overlay
+from triggers.agent.turns.overlay import Overlay
 from triggers.codec import encode_command
 from triggers.core.commands import RunTask
 from triggers.core.decision import Decision

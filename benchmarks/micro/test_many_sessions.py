@@ -16,7 +16,7 @@ from triggers.core.engine import apply
 from triggers.core.events import Event
 from triggers.core.state.rows import Changes
 from triggers.core.state.session import Session
-from triggers.table.partition_rows import PartitionRows
+from triggers.store.partition_rows import PartitionRows
 
 EVENTS = 1000
 ROUNDS = 10

@@ -1,7 +1,7 @@
 """Runs the agent's turn under callgrind: `agent_turn KIND`, in the folder of a checkout, which is in PYTHONPATH.
 
-The agent is that of the checkout's own test (`tests/unit/*/test_agent.py`), so the program can measure commits whose
-modules had other names. Prints the number of events whose instructions were counted.
+The agent is that of the checkout's own test (`test_agent.py` below `tests/unit`), so the program can measure commits
+whose modules had other names. Prints the number of events whose instructions were counted.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ import sys
 import time
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tests.support.records import record
 
 from benchmarks.workload import opening, pages
-from triggers.agent.session_cache import SessionCache
 from triggers.codec import encode_event
 from triggers.core.events import Event, TaskFinished, TaskStarted, TriggerFired
+
+if TYPE_CHECKING:
+    from triggers.agent.turns.session_cache import SessionCache  # its module has another name in other commits
 
 _SESSIONS = 100
 _BATCHES = 4
@@ -59,7 +61,7 @@ async def main(kind: str) -> None:
 
 
 def _load_bench() -> Bench:
-    (file,) = Path("tests/unit").glob("*/test_agent.py")
+    (file,) = Path("tests/unit").rglob("test_agent.py")
     sys.path.insert(0, str(file.parent))
     bench: Bench = import_module("test_agent").Bench(largest_row=100_000, largest_command=100_000)
     return bench

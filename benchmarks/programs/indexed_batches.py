@@ -18,16 +18,15 @@ from typing import cast
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Message
 
 from benchmarks.workload import opening_events, page_events
-from triggers.agent import agent as agent_module
-from triggers.agent import partition_turn
-from triggers.agent.agent import Agent
-from triggers.agent.batch import Batch
-from triggers.agent.index_reach import IndexReach, IndexStart
-from triggers.agent.overlay import Overlays
-from triggers.agent.partition_index import IndexUpdate
-from triggers.agent.partition_turn import TurnContext
-from triggers.agent.session_cache import SessionCache
-from triggers.agent.timers import Timers
+from triggers.agent.turns import agent as agent_module
+from triggers.agent.turns import partition_turn
+from triggers.agent.turns.agent import Agent
+from triggers.agent.turns.index_reach import IndexReach, IndexStart
+from triggers.agent.turns.overlay import Overlays
+from triggers.agent.turns.partition_index import IndexUpdate
+from triggers.agent.turns.partition_turn import TurnContext
+from triggers.agent.turns.session_cache import SessionCache
+from triggers.agent.turns.timers import Timers
 from triggers.codec import EventDecoder, encode_event
 from triggers.core.events import Event, TaskFinished
 from triggers.core.state.loaded_instance import StatusMove
@@ -35,6 +34,7 @@ from triggers.core.state.plans import Plans
 from triggers.core.state.rows import Changes, MemoryRows, Rows
 from triggers.kafka.installed_topics import InstalledTopics
 from triggers.kafka.records import Record
+from triggers.store.batch import Batch
 from triggers.telemetry.metrics import Metrics
 from triggers.topology import Topology
 

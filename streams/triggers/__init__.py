@@ -1,15 +1,15 @@
 """Triggers on Kafka: session-scoped rules that run Celery tasks, as a Kafka stream processor.
 
-The eight hops of an event, and the rooms where each lives (docs/architecture.md describes them all):
+The eight hops of an event. Each has the name of its room, a folder of this package; docs/architecture.md has them all:
 
-    1 fire      manager.py, storages/, client/
-    2 decode    codec/
-    3 agent     agent/
-    4 decide    core/
-    5 store     commit/, table/
-    6 deliver   celery/
-    7 run       task.py, running/, runners/
-    8 result    results/
+    1 client    fires      with manager.py, storages/
+    2 codec     decodes
+    3 agent     takes
+    4 core      decides
+    5 store     stores
+    6 celery    delivers
+    7 running   runs       with task.py, runners/
+    8 results   reports
 """
 
 from __future__ import annotations

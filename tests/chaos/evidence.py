@@ -27,7 +27,7 @@ from triggers.codec import decode_dead_letter
 from triggers.errors import SessionNotFound, TryAgain
 from triggers.kafka.range_reads import read_range
 from triggers.settings import Settings
-from triggers.table.partition_rows import StorageFailed
+from triggers.store.partition_rows import StorageFailed
 from triggers.topology import Topology, partition_of
 
 _READERS = 4

@@ -59,10 +59,10 @@ _ROWS_FIRST = """for early, found in batch.rows.items():
 _KILLS = ("agent killed", "all agents killed")
 _LATE = ("offset lookups late",)
 _ASSIGN_AT_THE_END: tuple[Change, ...] = (
-    ("commit/member.py", "self._fetched.accept_gained()", "self._fetched.accept_gained(gained)"),
-    ("commit/fetched_partitions.py", "accept_gained(self)", "accept_gained(self, gained: Iterable[int])"),
+    ("agent/consumer/member.py", "self._fetched.accept_gained()", "self._fetched.accept_gained(gained)"),
+    ("agent/consumer/fetched_partitions.py", "accept_gained(self)", "accept_gained(self, gained: Iterable[int])"),
     (
-        "commit/fetched_partitions.py",
+        "agent/consumer/fetched_partitions.py",
         "        self._kafka.incremental_assign([])\n",
         """        self._kafka.incremental_assign([TopicPartition(self._topic, p, -1) for p in gained])
         self._kafka.pause([TopicPartition(self._topic, p) for p in gained])
@@ -70,7 +70,7 @@ _ASSIGN_AT_THE_END: tuple[Change, ...] = (
 """,
     ),
     (
-        "commit/fetched_partitions.py",
+        "agent/consumer/fetched_partitions.py",
         "            self._kafka.seek(start)\n",
         """            for attempt in range(_ATTEMPTS):
                 try:
@@ -83,9 +83,13 @@ _ASSIGN_AT_THE_END: tuple[Change, ...] = (
             self._kafka.resume([start])
 """,
     ),
-    ("commit/fetched_partitions.py", "class FetchedPartitions:\n", "_ATTEMPTS = 40\n\n\nclass FetchedPartitions:\n"),
     (
-        "commit/fetched_partitions.py",
+        "agent/consumer/fetched_partitions.py",
+        "class FetchedPartitions:\n",
+        "_ATTEMPTS = 40\n\n\nclass FetchedPartitions:\n",
+    ),
+    (
+        "agent/consumer/fetched_partitions.py",
         "            self._kafka.incremental_assign([start])\n",
         """            self._kafka.incremental_assign([start])
             self._kafka.resume([start])
@@ -94,9 +98,9 @@ _ASSIGN_AT_THE_END: tuple[Change, ...] = (
 )
 """How agents sought before the defect of docs/faults.md was found. -1 is the end of the log, which needs a look-up."""
 _NO_GUARD: tuple[Change, ...] = (
-    ("commit/member.py", "            self._guard.check_records(records)\n", ""),
-    ("commit/member.py", "self._standstills.look(", "(lambda *_, **__: None)("),
-    ("commit/member.py", "return self._guard.check_positions(ahead) if ahead else {}", "return ahead"),
+    ("agent/consumer/member.py", "            self._guard.check_records(records)\n", ""),
+    ("agent/consumer/member.py", "self._standstills.look(", "(lambda *_, **__: None)("),
+    ("agent/consumer/member.py", "return self._guard.check_positions(ahead) if ahead else {}", "return ahead"),
 )
 _RESTORE = 'return cast("Changes", dict(zip(map(Message.key, messages), map(Message.value, messages), strict=True)))'
 _SEND_CANCELS = "outputs += self._cancellations(key, decision.cancels, traced)"
@@ -108,11 +112,11 @@ def _restore_without(prefix: str) -> Change:
     left = (
         f"dict(row for row in zip(map(Message.key, messages), map(Message.value, messages)) if row[0][:1] != {prefix})"
     )
-    return "table/restored_rows.py", _RESTORE, f'return cast("Changes", {left})'
+    return "store/restored_rows.py", _RESTORE, f'return cast("Changes", {left})'
 
 
 _SKIP_SOME: Change = (
-    "commit/member.py",
+    "agent/consumer/member.py",
     "return {p: fetched for p, fetched in records.items() if p in self.consuming}",
     """return {
             p: fetched[3:] if len(fetched) > 3 and __import__("random").random() < 0.1 else fetched
@@ -126,13 +130,17 @@ MUTATIONS = (
     Mutation(
         "offsets committed outside the transaction",
         (
-            ("commit/pump.py", _TRANSACTION, f"self._member.commit_alone(batch.offsets)\n        {_TRANSACTION}"),
             (
-                "commit/member.py",
+                "agent/consumer/pump.py",
+                _TRANSACTION,
+                f"self._member.commit_alone(batch.offsets)\n        {_TRANSACTION}",
+            ),
+            (
+                "agent/consumer/member.py",
                 "    def group_metadata(self)",
                 _COMMIT_ALONE + "    def group_metadata(self)",
             ),
-            ("commit/transaction.py", "            if batch.offsets:\n", "            if not batch.offsets:\n"),
+            ("store/transaction.py", "            if batch.offsets:\n", "            if not batch.offsets:\n"),
         ),
         _KILLS,
     ),
@@ -140,7 +148,7 @@ MUTATIONS = (
         "RocksDB written before the commit",
         (
             (
-                "commit/pump.py",
+                "agent/consumer/pump.py",
                 _TRANSACTION,
                 _ROWS_FIRST + _TRANSACTION,
             ),
@@ -151,7 +159,7 @@ MUTATIONS = (
         "nothing restored on assignment",
         (
             (
-                "faust/recovery.py",
+                "agent/faust/recovery.py",
                 "restoring = asyncio.to_thread(self.restorer.restore, request)",
                 "restoring = asyncio.to_thread(frozenset, epochs)",
             ),
@@ -162,7 +170,7 @@ MUTATIONS = (
         "session cache kept across a revoke",
         (
             ("worker/app.py", "            self._processor.forget(partitions)\n", "            pass\n"),
-            ("commit/pump.py", "self._processor.forget()\n", "self._processor.forget(self._ready)\n"),
+            ("agent/consumer/pump.py", "self._processor.forget()\n", "self._processor.forget(self._ready)\n"),
         ),
         ("agent stopped",),
         events_per_s=8,
@@ -173,7 +181,7 @@ MUTATIONS = (
         "applied on the wrong partition",
         (
             (
-                "agent/routing.py",
+                "agent/turns/routing.py",
                 "return record.partition() != partition_of(key, partitions)",
                 "return False",
             ),
@@ -187,14 +195,14 @@ MUTATIONS = (
     ),
     Mutation(
         "a timer that comes too early is not published again",
-        (("agent/agent.py", "self._timers.postpone(partition, timer, early_ms)", "pass"),),
+        (("agent/turns/agent.py", "self._timers.postpone(partition, timer, early_ms)", "pass"),),
         ("clock off by seconds",),  # a jump of an hour makes the client lose its partitions, which heals it
         ruled=0.8,
     ),
     Mutation(
         "a timer fires twice",
         (
-            ("agent/timers.py", "dict.fromkeys(fresh, inf)", "dict.fromkeys(fresh, 0.0)"),
+            ("agent/turns/timers.py", "dict.fromkeys(fresh, inf)", "dict.fromkeys(fresh, 0.0)"),
             (
                 "core/edition_2_timers.py",
                 "if (loaded.instance.timers or {}).get(event.kind) != event.due:",
@@ -208,20 +216,20 @@ MUTATIONS = (
     Mutation("published rules left out of a restore", (_restore_without('b"g"'),), ("disk wiped",), ruled=0.8),
     Mutation(
         "a cached session does not see published rules",
-        (("agent/partition_turn.py", "self._context.cache.forget_catalogs(self._partition)", "pass"),),
+        (("agent/turns/partition_turn.py", "self._context.cache.forget_catalogs(self._partition)", "pass"),),
         ("Celery worker killed",),  # a killed agent loses its cache
         ruled=0.8,
         least_s=60,
     ),
     Mutation(
         "forwarded twice",
-        (("agent/decision_records.py", _SEND_FORWARDS, _SEND_FORWARDS.replace("self", "2 * self")),),
+        (("agent/turns/decision_records.py", _SEND_FORWARDS, _SEND_FORWARDS.replace("self", "2 * self")),),
         ("agent killed",),
         ruled=0.8,
     ),
     Mutation(
         "a cancellation is not sent",
-        (("agent/decision_records.py", _SEND_CANCELS, "pass"),),
+        (("agent/turns/decision_records.py", _SEND_CANCELS, "pass"),),
         ("agent killed",),
         ruled=0.8,
     ),

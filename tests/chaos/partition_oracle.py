@@ -23,7 +23,7 @@ from tests.chaos.tally import Tally
 from tests.chaos.verdict import OracleVerdict
 from tests.support.fold_oracle import Fold, changelog_rows, commands_by_session, fold
 
-from triggers.agent.forwards import encode_forward
+from triggers.agent.turns.forwards import encode_forward
 from triggers.codec import EventDecoder
 from triggers.core.events import RulesPublished
 from triggers.core.state.plans import Plans

@@ -11,7 +11,8 @@ from tests.docs.code_names import PACKAGE, ROOT, TESTS, ancestors, classes, impl
 import triggers
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
-HOP = re.compile(r"^\| (\d \w+) \| ([^|]+) \|", re.MULTILINE)
+ROW_OF_A_HOP = re.compile(r"^\| (\d) \| `(\w+)/` \| (\w+) \|([^|]*)\|", re.MULTILINE)
+LINE_OF_A_HOP = re.compile(r"^(\d) +(\w+) +(\w+) ", re.MULTILINE)
 
 
 def section(heading: str) -> str:
@@ -30,6 +31,8 @@ def names(cell: str) -> list[str]:
 
 
 PORTS = rows("Ports")
+HOPS = [(number, room, verb) for number, room, verb, _ in ROW_OF_A_HOP.findall(section("The eight hops"))]
+"""Number, room and verb of each hop in the page's table."""
 BY_CHANCE = {"Request": {"ClassRegistry", "Overlay", "PartitionRows", "Rows", "SessionSnapshot", "UnavailableBackend"}}
 """Classes that have the methods of a protocol and are never passed as one."""
 
@@ -44,28 +47,33 @@ def test_every_folder_and_module_of_the_package_is_a_room_on_the_page() -> None:
     assert sorted(in_the_package - set(names(section("The eight hops"))) - {"__init__.py"}) == []
 
 
+def test_each_of_the_eight_hops_is_a_folder_of_the_package_that_says_so() -> None:
+    said = [importlib.import_module(f"triggers.{room}").__doc__ or "" for _, room, _ in HOPS]
+
+    assert [number for number, *_ in HOPS] == list("12345678")
+    assert [doc.partition(":")[0] for doc in said] == [f"Hop {number}, {room}" for number, room, _ in HOPS]
+
+
 def test_the_docstring_of_the_package_has_the_hops_of_the_page() -> None:
-    on_the_page = [(hop, names(rooms)) for hop, rooms in HOP.findall(PAGE)]
+    on_the_page = [(*hop, ", ".join(names(rooms))) for *hop, rooms in ROW_OF_A_HOP.findall(PAGE)]
 
-    lines = re.findall(r"^ +(\d \w+) +(.+)$", triggers.__doc__ or "", re.MULTILINE)
+    lines = re.findall(r"^ +(\d) +(\w+) +(\w+)(?: +with (.+))?$", triggers.__doc__ or "", re.MULTILINE)
 
-    assert len(on_the_page) == 8
-    assert [(hop, rooms.split(", ")) for hop, rooms in lines] == on_the_page
+    assert lines == on_the_page
 
 
-def test_the_readme_has_the_hops_of_the_page() -> None:
-    hops = [hop for hop, _ in HOP.findall(PAGE)]
+def test_the_readme_the_glossary_and_the_drawing_have_the_hops_of_the_page() -> None:
+    readme, glossary = ((ROOT / name).read_text() for name in ("README.md", "docs/glossary.md"))
 
-    assert re.findall(r"^(\d \w+) ", (ROOT / "README.md").read_text(), re.MULTILINE) == hops
-    assert re.findall(r"^(\d \w+) ", section("The eight hops"), re.MULTILINE) == hops
+    assert LINE_OF_A_HOP.findall(readme) == HOPS
+    assert LINE_OF_A_HOP.findall(section("The eight hops")) == HOPS
+    assert re.findall(r"(\d) `(\w+)` (\w+)", glossary) == HOPS
 
 
 def test_the_table_of_costs_names_the_hops_as_the_page_does() -> None:
-    hops = [hop for hop, _ in HOP.findall(PAGE)]
+    named = re.findall(r"^\| (\d) (\w+) \|", (ROOT / "docs" / "performance.md").read_text(), re.MULTILINE)
 
-    named = re.findall(r"^\| (\d \w+) \|", (ROOT / "docs" / "performance.md").read_text(), re.MULTILINE)
-
-    assert named == hops[1:5]
+    assert named == [(number, room) for number, room, _ in HOPS[1:5]]
 
 
 def test_the_table_of_ports_has_every_protocol_and_abstract_class_and_nothing_else() -> None:

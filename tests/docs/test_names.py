@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.docs.code_names import PACKAGE, ROOT, is_defined
 
-from triggers.agent.decision_records import UNKNOWN_QUEUE
+from triggers.agent.turns.decision_records import UNKNOWN_QUEUE
 from triggers.core.lifecycle import CASCADE_TOO_DEEP, TIMED_OUT
 from triggers.registry import storage_backends, task_runners, trigger_managers
 from triggers.topology import Topology

@@ -30,10 +30,10 @@ from triggers.kafka.topics import create_topics as create_topics_with_decisions
 from triggers.kafka.worker_options import probe_options, restore_options, second_restore_options
 from triggers.process.exits import ExitCode, Stop
 from triggers.settings import Settings
-from triggers.table.orphaned_transactions import OrphanedTransactions
-from triggers.table.partition_rows import PartitionRows, open_rows
-from triggers.table.restore import Restorer
-from triggers.table.second_reader import SecondReader
+from triggers.store.orphaned_transactions import OrphanedTransactions
+from triggers.store.partition_rows import PartitionRows, open_rows
+from triggers.store.restore import Restorer
+from triggers.store.second_reader import SecondReader
 from triggers.telemetry.metrics import Metrics
 from triggers.topology import Topology
 

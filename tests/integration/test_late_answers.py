@@ -16,7 +16,7 @@ from tests.support.one_session import commit_offset
 from tests.support.topic_reader import wait_until
 from tests.support.topic_setup import create_topics
 
-from triggers.commit.fetched_partitions import FetchedPartitions
+from triggers.agent.consumer.fetched_partitions import FetchedPartitions
 from triggers.settings import Settings
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]

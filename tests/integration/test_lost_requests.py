@@ -13,11 +13,11 @@ from tests.chaos.wire import Api
 from tests.support.offsets import fetch_committed
 from tests.support.topic_setup import create_topics
 
-from triggers.agent.batch import Batch
-from triggers.commit.transaction import Aborted, Transactions
 from triggers.kafka.patience import Patience
 from triggers.kafka.worker_options import producer_options
 from triggers.settings import Settings
+from triggers.store.batch import Batch
+from triggers.store.transaction import Aborted, Transactions
 from triggers.topology import Topology
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]

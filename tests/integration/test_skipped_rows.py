@@ -16,10 +16,10 @@ from triggers.kafka.connection import Options
 from triggers.kafka.worker_options import probe_options, restore_options, second_restore_options
 from triggers.process.exits import ExitCode, Stop
 from triggers.settings import Settings
-from triggers.table import restore, second_reader
-from triggers.table.orphaned_transactions import OrphanedTransactions
-from triggers.table.partition_rows import PartitionClosed, PartitionRows, StorageFailed, open_rows
-from triggers.table.restore import Restorer
+from triggers.store import restore, second_reader
+from triggers.store.orphaned_transactions import OrphanedTransactions
+from triggers.store.partition_rows import PartitionClosed, PartitionRows, StorageFailed, open_rows
+from triggers.store.restore import Restorer
 from triggers.telemetry.metrics import Metrics
 from triggers.topology import Topology
 

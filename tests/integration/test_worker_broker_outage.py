@@ -17,13 +17,13 @@ from tests.support.topic_reader import wait_until
 from tests.support.topic_setup import create_topics
 from tests.support.worker_process import WorkerProcess
 
-from triggers.agent.batch import Batch
-from triggers.commit.transaction import Transactions
 from triggers.dev.broker import Broker
 from triggers.kafka.patience import Patience
 from triggers.kafka.worker_options import producer_options
 from triggers.process.exits import Stop
 from triggers.settings import Settings
+from triggers.store.batch import Batch
+from triggers.store.transaction import Transactions
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(240)]
 

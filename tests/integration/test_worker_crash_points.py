@@ -26,8 +26,8 @@ _CRASH = "        if any(batch.rows.values()):\n            os._exit(9)\n"
 COMMITTED = Mutation(
     "crash between the commit and RocksDB",
     (
-        ("commit/pump.py", _LOOP, _CRASH + _LOOP),
-        ("commit/pump.py", "import asyncio\n", "import asyncio\nimport os\n"),
+        ("agent/consumer/pump.py", _LOOP, _CRASH + _LOOP),
+        ("agent/consumer/pump.py", "import asyncio\n", "import asyncio\nimport os\n"),
     ),
     (),
 )

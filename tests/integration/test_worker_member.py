@@ -14,17 +14,17 @@ from tests.support.questionnaires import Application
 from tests.support.topic_reader import wait_until
 from tests.support.topic_setup import create_topics
 
-from triggers.commit.guard import Guard
-from triggers.commit.member import Member
-from triggers.commit.ownership import Ownership
-from triggers.commit.standstill_watch import StandstillWatch
-from triggers.commit.transaction import Aborted
+from triggers.agent.consumer.guard import Guard
+from triggers.agent.consumer.member import Member
+from triggers.agent.consumer.ownership import Ownership
+from triggers.agent.consumer.standstill_watch import StandstillWatch
 from triggers.kafka.gap_reader import GapReader
 from triggers.kafka.group_metadata import generation_of
 from triggers.kafka.reading_options import gap_reader_options
 from triggers.kafka.worker_options import member_options, producer_options
 from triggers.process.exits import ExitCode, Stop
 from triggers.settings import Settings
+from triggers.store.transaction import Aborted
 from triggers.telemetry.metrics import Metrics
 from triggers.topology import Topology, partition_of
 

@@ -19,7 +19,7 @@ from tests.support.worker_process import WorkerProcess
 from triggers.dev.broker import Broker
 from triggers.kafka.worker_options import producer_options
 from triggers.settings import Settings
-from triggers.table.orphaned_transactions import OrphanedTransactions
+from triggers.store.orphaned_transactions import OrphanedTransactions
 from triggers.topology import Topology
 
 pytestmark = pytest.mark.broker

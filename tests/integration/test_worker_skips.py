@@ -110,7 +110,7 @@ class Planted:
         self._new = partial(SkippingConsumer, first=first, count=count, times=times)
 
     def __call__(self) -> None:
-        patch("triggers.commit.member.Consumer", lambda options: self._new(Consumer(options))).start()
+        patch("triggers.agent.consumer.member.Consumer", lambda options: self._new(Consumer(options))).start()
 
 
 @pytest.mark.parametrize(("first", "count"), [(0, 1), (40, 1), (10, 70)])

@@ -14,7 +14,7 @@ from tests.support.topic_reader import read_topic, wait_until
 from tests.support.topic_setup import create_topics
 from tests.support.worker_process import WorkerProcess
 
-from triggers.agent import timers
+from triggers.agent.turns import timers
 from triggers.codec import EventDecoder, decode_command
 from triggers.core.commands import RunTask
 from triggers.core.events import Event, TimerFired

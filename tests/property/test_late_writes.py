@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 from tests.property.test_replayed_logs import UID, fold, random_log
 
-from triggers.agent.overlay import Overlays
+from triggers.agent.turns.overlay import Overlays
 from triggers.core.commands import Command
 from triggers.core.engine import apply
 from triggers.core.events import Event

@@ -6,18 +6,18 @@ from tests.support.kept_spans import KeptSpans
 from tests.support.listed_queues import ListedQueues
 from tests.support.records import PARTITIONS
 
-from triggers.agent.agent import Agent
-from triggers.agent.batch import Batch
-from triggers.agent.decision_traces import DecisionTracer
-from triggers.agent.overlay import Overlays
-from triggers.agent.partition_turn import TurnContext
-from triggers.agent.session_cache import SessionCache
-from triggers.agent.timers import Timers
+from triggers.agent.turns.agent import Agent
+from triggers.agent.turns.decision_traces import DecisionTracer
+from triggers.agent.turns.overlay import Overlays
+from triggers.agent.turns.partition_turn import TurnContext
+from triggers.agent.turns.session_cache import SessionCache
+from triggers.agent.turns.timers import Timers
 from triggers.codec import EventDecoder
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows, header_key
 from triggers.kafka.installed_topics import InstalledTopics
 from triggers.kafka.records import Record
+from triggers.store.batch import Batch
 from triggers.telemetry.metrics import Metrics
 from triggers.topology import Topology, partition_of
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from triggers.agent.batch import Batch
 from triggers.errors import BrokerUnavailable
+from triggers.store.batch import Batch
 from triggers.telemetry.spans import Span
 
 

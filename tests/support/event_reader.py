@@ -9,11 +9,11 @@ from typing import cast
 from confluent_kafka import Consumer, Producer, TopicPartition
 from tests.support.topic_reader import wait_until
 
-from triggers.commit.fetched_partitions import FetchedPartitions
-from triggers.commit.guard import Guard, WrongPosition
-from triggers.commit.member import Member
-from triggers.commit.ownership import Ownership
-from triggers.commit.standstill_watch import StandstillWatch
+from triggers.agent.consumer.fetched_partitions import FetchedPartitions
+from triggers.agent.consumer.guard import Guard, WrongPosition
+from triggers.agent.consumer.member import Member
+from triggers.agent.consumer.ownership import Ownership
+from triggers.agent.consumer.standstill_watch import StandstillWatch
 from triggers.kafka.connection import Options
 from triggers.kafka.gap_reader import GapReader
 from triggers.kafka.reading_options import gap_reader_options

@@ -10,7 +10,7 @@ from typing import cast
 from confluent_kafka import Message
 from tests.support.topic_reader import read_topic
 
-from triggers.agent.partition_index import IndexUpdate
+from triggers.agent.turns.partition_index import IndexUpdate
 from triggers.codec import EventDecoder, decode_key, encode_cancellation, encode_command
 from triggers.core.commands import ForwardTrigger, Outcome, RunTask
 from triggers.core.decision import Decision

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from triggers.agent.partition_index import IndexUpdate
+from triggers.agent.turns.partition_index import IndexUpdate
 from triggers.core.engine import apply
 from triggers.core.events import ConfigurationUpdated, Event, TaskFailed, TaskFinished, TriggerFired
 from triggers.core.state.plans import Plans

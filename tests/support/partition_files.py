@@ -9,7 +9,7 @@ from tests.support.fold_oracle import differing_rows, fold_events
 from tests.support.worker_process import WorkerProcess
 
 from triggers.settings import Settings
-from triggers.table.partition_rows import OFFSET_KEY, STAMP_KEY, PartitionRows
+from triggers.store.partition_rows import OFFSET_KEY, STAMP_KEY, PartitionRows
 
 
 def assert_files_equal_fold(settings: Settings, *workers: WorkerProcess) -> None:

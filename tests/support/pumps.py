@@ -11,14 +11,15 @@ from typing import cast
 from tests.support.decider import Decider
 from tests.support.records import fire
 
-from triggers.agent.batch import Batch, process_batch
-from triggers.commit.member import Member
-from triggers.commit.pace import Pace
-from triggers.commit.progress import Progress
-from triggers.commit.pump import Pump
-from triggers.commit.transaction import Aborted, Transactions
+from triggers.agent.consumer.member import Member
+from triggers.agent.consumer.pace import Pace
+from triggers.agent.consumer.processor import process_batch
+from triggers.agent.consumer.progress import Progress
+from triggers.agent.consumer.pump import Pump
 from triggers.kafka.records import Record
-from triggers.table.partition_rows import PartitionRows, open_rows
+from triggers.store.batch import Batch
+from triggers.store.partition_rows import PartitionRows, open_rows
+from triggers.store.transaction import Aborted, Transactions
 from triggers.telemetry.metrics import Metrics
 
 WAIT_S = 10

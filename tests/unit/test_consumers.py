@@ -20,11 +20,11 @@ READ_RECORDS = {
     "kafka/offset_reads.py",
     "kafka/range_reads.py",
     "kafka/gap_reader.py",
-    "commit/member.py",
-    "table/restore.py",
-    "table/second_reader.py",
+    "agent/consumer/member.py",
+    "store/restore.py",
+    "store/second_reader.py",
 }
-READ_OFFSETS_ONLY = {"client/consumer_lag.py", "kafka/group_offsets.py", "table/orphaned_transactions.py"}
+READ_OFFSETS_ONLY = {"client/consumer_lag.py", "kafka/group_offsets.py", "store/orphaned_transactions.py"}
 
 
 def sources() -> dict[str, str]:

@@ -131,7 +131,7 @@ def test_the_compiled_modules_exist_and_contain_the_path_of_every_event() -> Non
 
     assert {module for module in modules if not (ROOT / "streams" / module).is_file()} == set()
     assert {f"triggers/core/{name}.py" for name in ("decision_builder", "engine", "state/session")} <= modules
-    assert "triggers/agent/partition_turn.py" in modules
+    assert "triggers/agent/turns/partition_turn.py" in modules
 
 
 @pytest.mark.parametrize("lock", LOCKS[1:])

@@ -1,4 +1,4 @@
-"""Hops 6 to 8: Celery runs the commands, and their results are published as events."""
+"""Hop 6, celery: Celery runs the commands, and their results are published as events."""
 
 from triggers.extras import explain_missing
 

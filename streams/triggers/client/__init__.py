@@ -1,4 +1,4 @@
-"""Clients of Kafka and of the workers. Storages, the CLI, the console and Celery workers use them."""
+"""Hop 1, client: clients of Kafka and of the workers. Storages, the CLI, the console and Celery workers use them."""
 
 from triggers.client.publisher import KafkaPublisher
 from triggers.client.schema_registry import SchemaRegistry

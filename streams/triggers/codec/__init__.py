@@ -1,4 +1,4 @@
-"""Hop 2: converts bytes to events and back, and likewise commands, decisions and dead letters.
+"""Hop 2, codec: converts bytes to events and back, and likewise commands, decisions and dead letters.
 
 The schemas in `schemas/` are the public contract.
 """

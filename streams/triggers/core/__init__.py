@@ -1,4 +1,4 @@
-"""Hop 4, decide: `apply(session, event) -> Decision`. It is pure: no I/O, clock, randomness, logging or async.
+"""Hop 4, core: `apply(session, event) -> Decision`. It is pure: no I/O, clock, randomness, logging or async.
 
 Read the modules in this order: `events` (what can happen), `commands` (what a decision asks for), `config` (the rules),
 `rules` (which instances a trigger fills, starts or abandons), `engine` (one event, one decision), `state.session` and

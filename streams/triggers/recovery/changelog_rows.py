@@ -7,7 +7,7 @@ from typing import Final
 from triggers.core.state.rows import Changes
 from triggers.kafka.range_reads import read_range, watermarks
 from triggers.settings import Settings
-from triggers.table.partition_rows import PartitionRows
+from triggers.store.partition_rows import PartitionRows
 from triggers.topology import Topology
 
 _COPIED_TOGETHER: Final = 2_000

@@ -10,8 +10,8 @@ from uuid import uuid4
 from confluent_kafka import Message
 from msgspec.structs import replace
 
-from triggers.agent.forwards import encode_forward
-from triggers.agent.routing import forward_record, is_misplaced
+from triggers.agent.turns.forwards import encode_forward
+from triggers.agent.turns.routing import forward_record, is_misplaced
 from triggers.codec import EventDecoder, decode_key, encode_dead_letter, encode_event
 from triggers.core.commands import Outcome
 from triggers.core.decision import Decision

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from triggers.core.state.plans import Plans
 from triggers.recovery.folded_partition import FoldedPartition
-from triggers.table.partition_rows import PartitionRows
+from triggers.store.partition_rows import PartitionRows
 
 _NO_TOPIC = "fold"
 """Stands where the files of a worker have the id of their changelog."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
-from triggers.agent.partition_index import IndexUpdate
+from triggers.agent.turns.partition_index import IndexUpdate
 from triggers.core.decision import Decision
 from triggers.core.engine import apply
 from triggers.core.events import Event, RulesPublished
@@ -15,7 +15,7 @@ from triggers.core.state.rows import Changes
 from triggers.core.state.session import Session
 from triggers.errors import CallError, NotFound, TooManyCommands
 from triggers.queries.index_rows import REACH, Reach, encode_row
-from triggers.table.partition_rows import OFFSET_KEY, STAMP_KEY, PartitionRows
+from triggers.store.partition_rows import OFFSET_KEY, STAMP_KEY, PartitionRows
 
 _FOLDED_TOGETHER: Final = 2_000
 """Number of events after which the rows of their sessions are encoded and written, as an agent does after a batch."""

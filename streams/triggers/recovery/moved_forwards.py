@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from triggers.agent.forwards import MAX_FORWARDS, count_forwards
+from triggers.agent.turns.forwards import MAX_FORWARDS, count_forwards
 from triggers.codec.event_shapes import MAX_NAME_CHARACTERS
 from triggers.core.commands import ForwardTrigger
 from triggers.core.edition_2_fires import parse_forward_id

@@ -1,1 +1,1 @@
-"""Hop 8: the events that report the result of a run. It uses neither Kafka nor Celery."""
+"""Hop 8, results: the events that report the result of a run. It uses neither Kafka nor Celery."""

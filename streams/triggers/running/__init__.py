@@ -1,1 +1,1 @@
-"""Hop 7: the context in which a task runs."""
+"""Hop 7, running: the context in which a task runs."""

@@ -1,4 +1,4 @@
-"""The worker process of hops 3 to 5: wiring, supervision and HTTP views."""
+"""The worker process of hops 2 to 5: wiring, supervision and HTTP views."""
 
 from triggers.extras import require_extras
 

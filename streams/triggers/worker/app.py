@@ -12,30 +12,29 @@ import faust
 import structlog
 import uvloop
 
-from triggers.agent import partition_turn
-from triggers.agent.agent import Agent
-from triggers.agent.batch import Batch, Processor, process_batch
-from triggers.agent.decision_feed import DecisionFeed
-from triggers.agent.decision_traces import DecisionTracer
-from triggers.agent.overlay import Overlays
-from triggers.agent.partition_turn import TurnContext
-from triggers.agent.session_cache import SessionCache
-from triggers.agent.timers import Timers
+from triggers.agent.consumer.guard import Guard
+from triggers.agent.consumer.member import Member
+from triggers.agent.consumer.ownership import Ownership
+from triggers.agent.consumer.pace import Pace
+from triggers.agent.consumer.processor import Processor, process_batch
+from triggers.agent.consumer.progress import Progress
+from triggers.agent.consumer.pump import Pump
+from triggers.agent.consumer.standstill_watch import StandstillWatch
+from triggers.agent.faust.faust_private import check_faust
+from triggers.agent.faust.partition_store import PartitionStore, session_table
+from triggers.agent.faust.recovery import BulkTableManager, OwnedPartitions
+from triggers.agent.faust.transport import AgentConsumer, AgentTransport, BatchChannel
+from triggers.agent.faust.web_server import QueryServer, listen, url_of
+from triggers.agent.turns import partition_turn
+from triggers.agent.turns.agent import Agent
+from triggers.agent.turns.decision_feed import DecisionFeed
+from triggers.agent.turns.decision_traces import DecisionTracer
+from triggers.agent.turns.overlay import Overlays
+from triggers.agent.turns.partition_turn import TurnContext
+from triggers.agent.turns.session_cache import SessionCache
+from triggers.agent.turns.timers import Timers
 from triggers.client.schema_registry import event_decoder
-from triggers.commit.guard import Guard
-from triggers.commit.member import Member
-from triggers.commit.ownership import Ownership
-from triggers.commit.pace import Pace
-from triggers.commit.progress import Progress
-from triggers.commit.pump import Pump
-from triggers.commit.standstill_watch import StandstillWatch
-from triggers.commit.transaction import Transactions
 from triggers.core.state.plans import Plans
-from triggers.faust.faust_private import check_faust
-from triggers.faust.partition_store import PartitionStore, session_table
-from triggers.faust.recovery import BulkTableManager, OwnedPartitions
-from triggers.faust.transport import AgentConsumer, AgentTransport, BatchChannel
-from triggers.faust.web_server import QueryServer, listen, url_of
 from triggers.kafka.client_kind import ClientKind
 from triggers.kafka.followed_password import FollowedPassword
 from triggers.kafka.gap_reader import GapReader
@@ -53,8 +52,10 @@ from triggers.kafka.worker_options import (
 from triggers.process.exits import ExitCode, crash_only, exit_now
 from triggers.process.footprint import freeze_garbage_collector, limit_malloc_arenas
 from triggers.settings import Settings
-from triggers.table.orphaned_transactions import OrphanedTransactions
-from triggers.table.restore import Restorer
+from triggers.store.batch import Batch
+from triggers.store.orphaned_transactions import OrphanedTransactions
+from triggers.store.restore import Restorer
+from triggers.store.transaction import Transactions
 from triggers.telemetry.logs import configure_logging
 from triggers.telemetry.metrics import Metrics
 from triggers.telemetry.tracing import open_sink

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing_extensions import override
 
-from triggers.commit.member import RebalanceListener
+from triggers.agent.consumer.member import RebalanceListener
 from triggers.telemetry.metrics import Metrics
 
 

@@ -10,16 +10,16 @@ from itertools import islice
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from triggers.commit.ownership import Ownership
-from triggers.commit.progress import Progress
+from triggers.agent.consumer.ownership import Ownership
+from triggers.agent.consumer.progress import Progress
 from triggers.core.state.header_codec import decode_header
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import header_key
 from triggers.core.state.session import Session
 from triggers.core.view import SessionSummary, SessionView, summarize_header, view_session
 from triggers.queries.answers import RestoringPartition, WorkerState
-from triggers.table.partition_rows import PartitionRows
-from triggers.table.restore_run import PartitionRestore
+from triggers.store.partition_rows import PartitionRows
+from triggers.store.restore_run import PartitionRestore
 from triggers.telemetry.metrics import Metrics
 from triggers.topology import partition_of
 from triggers.worker.access import Access, Handler

@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import web
 
 from triggers.process.exits import Stop, exit_now
-from triggers.table.partition_rows import PartitionClosed
+from triggers.store.partition_rows import PartitionClosed
 
 T = TypeVar("T")
 

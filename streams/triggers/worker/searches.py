@@ -9,15 +9,15 @@ from typing import Final, TypeVar
 
 from aiohttp import web
 
+from triggers.agent.consumer.ownership import Ownership
+from triggers.agent.consumer.progress import Progress
 from triggers.client.session_search import MAX_LIMIT, PartitionAnswers
-from triggers.commit.ownership import Ownership
-from triggers.commit.progress import Progress
 from triggers.core.state.plans import Plans
 from triggers.errors import CallError
 from triggers.queries.partition_search import PartitionSearch
 from triggers.queries.partition_totals import count_statuses, group_failures
 from triggers.queries.session_query import SessionQuery
-from triggers.table.partition_rows import PartitionClosed, PartitionRows
+from triggers.store.partition_rows import PartitionClosed, PartitionRows
 from triggers.worker.http_responses import http_problem, json_response, number_of, run_off_loop
 
 P = TypeVar("P")

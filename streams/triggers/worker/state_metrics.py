@@ -9,10 +9,10 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry
 
-from triggers.commit.progress import Progress
+from triggers.agent.consumer.progress import Progress
 from triggers.queries.partition_totals import count_statuses
-from triggers.table.file_figures import FileFigures
-from triggers.table.partition_rows import PartitionClosed, PartitionRows
+from triggers.store.file_figures import FileFigures
+from triggers.store.partition_rows import PartitionClosed, PartitionRows
 from triggers.telemetry.agent_families import (
     INSTANCES,
     ROCKSDB_COMPACTION_BYTES,

@@ -15,12 +15,12 @@ from typing import Final
 import structlog
 from msgspec import Struct
 
-from triggers.commit.progress import Progress
+from triggers.agent.consumer.progress import Progress
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import Rows
 from triggers.queries.partition_search import PartitionSearch
 from triggers.queries.session_query import SessionQuery
-from triggers.table.partition_rows import PartitionClosed
+from triggers.store.partition_rows import PartitionClosed
 
 SLICE_ROWS: Final = 1_000
 """Number of rows that are examined at once. That takes some two milliseconds."""

@@ -1,29 +1,29 @@
-"""The profiler assigns samples to hops."""
+"""The profiler assigns samples to steps."""
 
 from __future__ import annotations
 
 import pytest
 
-from benchmarks.profiler import hop_of, share_cpu, stacks_by_thread
+from benchmarks.profiler import share_cpu, stacks_by_thread, step_of
 
-DECODE = "_take (triggers/agent/partition_turn.py:111);EventDecoder.decode (triggers/codec/event_codec.py:49)"
+DECODE = "_take (triggers/agent/turns/partition_turn.py:111);EventDecoder.decode (triggers/codec/event_codec.py:49)"
 READ = "apply (triggers/core/engine.py:43);OwnRows.get (session_rows.py:24);PartitionRows.get (rows.py:5)"
 
 
 @pytest.mark.parametrize(
-    ("stack", "hop"),
+    ("stack", "step"),
     [
         (DECODE, "decode the event"),
         (READ, "RocksDB: read"),
         ("apply (triggers/core/engine.py:43);_fire (triggers/core/engine.py:77)", "apply"),
-        ("Transactions.commit (triggers/commit/transaction.py:60);Transactions._send (x)", "produce"),
-        ("Transactions.commit (triggers/commit/transaction.py:60)", "commit"),
-        ("_take (triggers/agent/partition_turn.py:111)", "the turn around them"),
+        ("Transactions.commit (triggers/store/transaction.py:60);Transactions._send (x)", "produce"),
+        ("Transactions.commit (triggers/store/transaction.py:60)", "commit"),
+        ("_take (triggers/agent/turns/partition_turn.py:111)", "the turn around them"),
         ("Runner.run (asyncio/runners.py:118)", "pump, Faust, event loop"),
     ],
 )
-def test_a_stack_belongs_to_the_most_specific_hop(stack: str, hop: str) -> None:
-    assert hop_of(stack) == hop
+def test_a_stack_belongs_to_the_most_specific_hop(stack: str, step: str) -> None:
+    assert step_of(stack) == step
 
 
 def test_samples_are_counted_by_thread() -> None:

@@ -7,7 +7,7 @@ from confluent_kafka import KafkaError, Message
 
 from triggers.kafka.consumer_errors import stop_unless_transient
 from triggers.process.exits import ExitCode, Stop
-from triggers.table.restored_rows import split_messages
+from triggers.store.restored_rows import split_messages
 
 UNREADABLE = ["_BAD_MSG", "_NOT_IMPLEMENTED", "_BAD_COMPRESSION", "MSG_SIZE_TOO_LARGE", "TOPIC_AUTHORIZATION_FAILED"]
 PASSING = ["_TRANSPORT", "_ALL_BROKERS_DOWN", "_TIMED_OUT", "NOT_COORDINATOR", "KAFKA_STORAGE_ERROR"]

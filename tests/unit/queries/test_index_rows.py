@@ -7,15 +7,14 @@ from tests.support.indexed_rows import IndexedRows
 from tests.support.listed_queues import ListedQueues
 from tests.support.records import record
 
-from triggers.agent import index_reach
-from triggers.agent.agent import Agent
-from triggers.agent.batch import Batch
-from triggers.agent.index_reach import IndexReach
-from triggers.agent.overlay import Overlays
-from triggers.agent.partition_index import MAX_STATUSES
-from triggers.agent.partition_turn import TurnContext
-from triggers.agent.session_cache import SessionCache
-from triggers.agent.timers import Timers
+from triggers.agent.turns import index_reach
+from triggers.agent.turns.agent import Agent
+from triggers.agent.turns.index_reach import IndexReach
+from triggers.agent.turns.overlay import Overlays
+from triggers.agent.turns.partition_index import MAX_STATUSES
+from triggers.agent.turns.partition_turn import TurnContext
+from triggers.agent.turns.session_cache import SessionCache
+from triggers.agent.turns.timers import Timers
 from triggers.codec import EventDecoder
 from triggers.core.events import (
     DeletionRequested,
@@ -33,6 +32,7 @@ from triggers.core.state.rows import MemoryRows
 from triggers.errors import CallError, NotFound
 from triggers.kafka.installed_topics import InstalledTopics
 from triggers.queries.index_rows import COUNTS, OTHERS, REACH, Reach, decode_reach, encode_row, read_counts
+from triggers.store.batch import Batch
 from triggers.telemetry.metrics import Metrics
 from triggers.topology import Topology
 

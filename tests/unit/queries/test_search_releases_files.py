@@ -12,7 +12,7 @@ from tests.support.indexed_rows import IndexedRows
 from triggers.core.state.plans import Plans
 from triggers.queries import SessionQuery
 from triggers.queries.partition_search import PartitionSearch
-from triggers.table.partition_rows import open_rows
+from triggers.store.partition_rows import open_rows
 
 RULES = {"t_bill": {"after": ["order"], "run": "shop.bill"}}
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from triggers.faust.recovery import watch_restore
+from triggers.agent.faust.recovery import watch_restore
 from triggers.kafka import installed_topics
 from triggers.kafka.installed_topics import InstalledTopics, wait_for_topics
 from triggers.process.exits import ExitCode, Stop

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from tests.support.indexed_rows import IndexedRows
 
-from triggers.commit.progress import Progress
+from triggers.agent.consumer.progress import Progress
 from triggers.core.state.rows import Rows
-from triggers.table.partition_rows import PartitionClosed
+from triggers.store.partition_rows import PartitionClosed
 from triggers.worker import stuck_sessions
 from triggers.worker.stuck_sessions import StuckSessions
 
