@@ -15,6 +15,7 @@ from typing import Any
 
 from celery import Celery
 from celery.exceptions import Ignore, Reject
+from celery.signals import worker_ready
 from kombu.exceptions import OperationalError
 from opentelemetry import trace
 
@@ -53,6 +54,21 @@ def write_note(text: str) -> None:
     """Appends a line that the test can count even if the process is killed."""
     with Path(os.environ["TEST_NOTES"]).open("a") as notes:
         notes.write(text + "\n")
+
+
+def note_imports_of_threads() -> None:
+    """From now on, notes each module that a thread other than the main thread of this process has to load."""
+    main, worker = threading.main_thread(), os.getpid()
+
+    def note(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "import" and os.getpid() == worker and threading.current_thread() is not main:
+            write_note(f"{threading.current_thread().name} imports {arguments[0]}")
+
+    sys.addaudithook(note)
+
+
+if os.environ.get("TEST_IMPORTS"):
+    worker_ready.connect(lambda **_: note_imports_of_threads(), weak=False)
 
 
 class UnpicklableError(Exception):

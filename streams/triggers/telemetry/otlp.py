@@ -5,11 +5,14 @@ OpenTelemetry's own variables configure the exporter: the endpoint, headers, cer
 
 from __future__ import annotations
 
+import encodings.idna
+import netrc
 import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import requests
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -32,6 +35,9 @@ from triggers.telemetry.active_span import SCOPE, context_under, span_context
 from triggers.telemetry.spans import Span
 
 _FLUSH_MS: Final = 5000
+_IMPORTED_BY_EXPORTS: Final = (encodings.idna, netrc, requests)
+"""Modules that the exporter's thread would import when it first exports. If a Celery worker forked a pool child at that
+moment, the child would find the module locked by a thread that it does not have, and wait for ever."""
 
 
 class OtlpSpans:
