@@ -20,9 +20,18 @@ class Brokers:
     """Real Kafka brokers on this machine. Not thread-safe."""
 
     def __init__(
-        self, count: int, clients: Sequence[str], log_dir: Path, java_options: Sequence[str] = SHORT_LIVED
+        self,
+        count: int,
+        clients: Sequence[str],
+        log_dir: Path,
+        java_options: Sequence[str] = SHORT_LIVED,
+        *,
+        between: str | None = None,
     ) -> None:
-        """`clients` are the names of the clients that get a door each."""
+        """`clients` are the names of the clients that get a door each.
+
+        `between` is the one of them whose door the brokers use among themselves, a single one for requests to itself.
+        """
         free = iter(free_ports(2 * count * (1 + len(clients))))
         ports = [(next(free), next(free)) for _ in range(count)]
         doors = {name: {next(free): next(free) for _ in range(count)} for name in clients}
@@ -32,7 +41,9 @@ class Brokers:
                 log_dir / f"broker-{n}.log",
                 "512m",
                 ports[n],
-                _cluster(n, ports) | _listeners(ports[n], {name: list(d.items())[n] for name, d in doors.items()}),
+                _cluster(n, ports)
+                | _listeners(ports[n], {name: list(d.items())[n] for name, d in doors.items()})
+                | ({"inter.broker.listener.name": _listener_of(between)} if between else {}),
                 java_options,
             )
             for n in range(count)
@@ -92,9 +103,9 @@ class Brokers:
 
 
 @contextmanager
-def running_broker_behind_a_door(client: str, log_dir: Path) -> Iterator[Brokers]:
-    """Runs one broker with a door for one client until the block ends."""
-    brokers = Brokers(1, [client], log_dir)
+def running_broker_behind_a_door(client: str, log_dir: Path, *, between: str | None = None) -> Iterator[Brokers]:
+    """Runs one broker with a door for one client until the block ends. `between` is that of `Brokers`."""
+    brokers = Brokers(1, [client], log_dir, between=between)
     try:
         brokers.start()
         yield brokers
@@ -118,10 +129,14 @@ def _cluster(number: int, ports: Sequence[tuple[int, int]]) -> dict[str, str]:
     }
 
 
+def _listener_of(client: str) -> str:
+    return client.upper().replace("-", "")
+
+
 def _listeners(internal: tuple[int, int], doors: dict[str, tuple[int, int]]) -> dict[str, str]:
     """Returns listeners with which a broker directs each client to the door that the client came through."""
     port, controller = internal
-    names = {name: name.upper().replace("-", "") for name in doors}
+    names = {name: _listener_of(name) for name in doors}
     inner = [f"{names[name]}://127.0.0.1:{behind}" for name, (_, behind) in doors.items()]
     outer = [f"{names[name]}://127.0.0.1:{listening}" for name, (listening, _) in doors.items()]
     plain = [f"{name}:PLAINTEXT" for name in ("PLAINTEXT", "CONTROLLER", *names.values())]

@@ -16,7 +16,7 @@ _CORRELATION = Struct(">i")
 
 
 class Api(IntEnum):
-    """The API keys of the requests that the product's clients send."""
+    """The API keys of the requests that the product's clients send, and of those between brokers that tests lose."""
 
     PRODUCE = 0
     FETCH = 1
@@ -35,6 +35,7 @@ class Api(IntEnum):
     ADD_PARTITIONS_TO_TXN = 24
     ADD_OFFSETS_TO_TXN = 25
     END_TXN = 26
+    WRITE_TXN_MARKERS = 27
     TXN_OFFSET_COMMIT = 28
 
 

@@ -25,6 +25,7 @@ TOGETHER = (
     "tests/integration/test_lost_requests.py",
     "tests/integration/test_ports_on_kafka.py::TestSourceOnKafka",
     "tests/integration/test_ports_on_kafka.py::TestStreamOnKafka",
+    "tests/integration/test_unreadable_records.py",
 )
 """Beginnings of the names of tests that run in one process, because they share a fixture that starts slowly."""
 

@@ -162,7 +162,8 @@ class DeadLetters:
             originals = [] if original is None else [original(each.letter) for each in unmarked]
             return [*originals, *(self._mark_record(each, action) for each in unmarked)]
 
-        send_in_transaction(self._settings, self._topic, prepare)
+        marked = [(self._topic, partition) for partition in sorted({each.partition for each in letters})]
+        send_in_transaction(self._settings, self._topic, prepare, reads=marked)
         return unmarked
 
     def _mark_record(self, stored: StoredLetter, action: LetterAction) -> TransactionalRecord:

@@ -63,7 +63,7 @@ class StreamRules:
             published.append(version)
             return self._records(version)
 
-        send_in_transaction(self._settings, self._names.rules, prepare)
+        send_in_transaction(self._settings, self._names.rules, prepare, reads=[(self._names.rules, 0)])
         return published[-1] if published else None
 
     def _records(self, event: RulesPublished) -> list[TransactionalRecord]:

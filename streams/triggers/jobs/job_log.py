@@ -28,8 +28,6 @@ T = TypeVar("T")
 
 _ATTEMPTS: Final = 6
 _PAUSE_S: Final = 0.05
-_READABLE_S: Final = 20.0
-"""Limit for waiting until committed records can be read, which takes milliseconds unless the broker is overloaded."""
 
 
 class JobLog:
@@ -69,10 +67,8 @@ class JobLog:
         the records are written; if they are, the coordinates are those of the last call. Raises TooLarge and TryAgain.
         """
         with self._lock:
-            sent: list[TransactionalRecord] = []
-            coordinates = self._send(prepare, sent)
-            offsets = (at.offset for record, at in zip(sent, coordinates, strict=True) if record.topic == self._topic)
-            self._read_up_to(max(offsets, default=-1))
+            coordinates = self._send(prepare)
+            self._read_on()
             return coordinates
 
     def record_results(self, job_id: str, results: Iterable[ItemResult]) -> None:
@@ -89,34 +85,20 @@ class JobLog:
         self.write(lambda: [JobCancelled(job=job_id, actor=actor)] if job.first_pending(1) else [])
         return job
 
-    def _send(
-        self, prepare: Callable[[], Sequence[JobRecord | TransactionalRecord]], sent: list[TransactionalRecord]
-    ) -> list[Coordinates]:
-        """Sends what `prepare` returns, and leaves in `sent` the records of the attempt that succeeded."""
-
+    def _send(self, prepare: Callable[[], Sequence[JobRecord | TransactionalRecord]]) -> list[Coordinates]:
         def prepare_after_earlier_writers() -> list[TransactionalRecord]:
             self._read_on()
-            sent[:] = [each if isinstance(each, TransactionalRecord) else self._record_of(each) for each in prepare()]
-            return sent
+            return [each if isinstance(each, TransactionalRecord) else self._record_of(each) for each in prepare()]
 
         # if an attempt that failed was written nevertheless, `prepare` sees that
         return repeat_while_others_write(
-            lambda: send_in_transaction(self._settings, self._topic, prepare_after_earlier_writers)
+            lambda: send_in_transaction(
+                self._settings, self._topic, prepare_after_earlier_writers, reads=[(self._topic, 0)]
+            )
         )
 
     def _record_of(self, record: JobRecord) -> TransactionalRecord:
         return TransactionalRecord(self._topic, 0, record.job.encode(), encode_job_record(record))
-
-    def _read_up_to(self, offset: int) -> None:
-        """Reads on until the record at this offset has been read, so that the caller finds what it has written.
-
-        A committed record can be read once the broker has written the marker of its transaction, after the commit.
-        """
-        deadline = time.monotonic() + _READABLE_S
-        self._read_on()
-        while (self._next or 0) <= offset and time.monotonic() < deadline:
-            time.sleep(_PAUSE_S)
-            self._read_on()
 
     def _read_on(self) -> None:
         """Reads what has been written since the last call."""

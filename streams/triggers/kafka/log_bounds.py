@@ -37,6 +37,34 @@ def read_log_bounds(admin: AdminClient, partitions: Iterable[Partition]) -> dict
     return repeat_while_electing(lambda: _ask(admin, wanted), _TIMEOUT_S) if wanted else {}
 
 
+def read_ends(
+    admin: AdminClient, partitions: Iterable[Partition], timeout_s: float = _TIMEOUT_S
+) -> dict[Partition, int]:
+    """Returns the end of each partition, undecided records included. Blocks. Raises KafkaException."""
+    return _latest(admin, partitions, IsolationLevel.READ_UNCOMMITTED, timeout_s)
+
+
+def read_decided_ends(
+    admin: AdminClient, partitions: Iterable[Partition], timeout_s: float = _TIMEOUT_S
+) -> dict[Partition, int]:
+    """Returns the last stable offset of each partition. Blocks. Raises KafkaException."""
+    return _latest(admin, partitions, IsolationLevel.READ_COMMITTED, timeout_s)
+
+
+def _latest(
+    admin: AdminClient, partitions: Iterable[Partition], isolation: IsolationLevel, timeout_s: float
+) -> dict[Partition, int]:
+    wanted = [TopicPartition(topic, partition) for topic, partition in partitions]
+    if not wanted:
+        return {}
+
+    def ask() -> dict[Partition, int]:
+        asked = _request(admin, wanted, _LATEST, isolation, timeout_s)
+        return {partition: future.result().offset for partition, future in asked.items()}
+
+    return repeat_while_electing(ask, timeout_s)
+
+
 def _ask(admin: AdminClient, wanted: list[TopicPartition]) -> dict[Partition, LogBounds]:
     """Asks for the three offsets at the same time."""
     firsts = _request(admin, wanted, _EARLIEST, IsolationLevel.READ_COMMITTED)
@@ -46,8 +74,12 @@ def _ask(admin: AdminClient, wanted: list[TopicPartition]) -> dict[Partition, Lo
 
 
 def _request(
-    admin: AdminClient, wanted: list[TopicPartition], offset: OffsetSpec, isolation: IsolationLevel
+    admin: AdminClient,
+    wanted: list[TopicPartition],
+    offset: OffsetSpec,
+    isolation: IsolationLevel,
+    timeout_s: float = _TIMEOUT_S,
 ) -> dict[Partition, Future[ListOffsetsResultInfo]]:
     requested = dict.fromkeys(wanted, offset)
-    futures = admin.list_offsets(requested, isolation_level=isolation, request_timeout=_TIMEOUT_S)
+    futures = admin.list_offsets(requested, isolation_level=isolation, request_timeout=timeout_s)
     return {(each.topic, each.partition): future for each, future in futures.items()}

@@ -9,6 +9,7 @@ from confluent_kafka import KafkaException, Producer, TopicPartition
 
 from triggers.kafka.client_kind import ClientKind
 from triggers.kafka.connection import Options, admin_client, client_options, unavailable
+from triggers.kafka.open_transactions import wait_until_decided
 from triggers.settings import Settings
 
 _AT_ONCE: Final = 200_000
@@ -20,7 +21,8 @@ _FULL_QUEUE_POLL_S: Final = 0.1
 def reserve_offsets(settings: Settings, transactional_id: str, topic: str, partition: int, number: int) -> None:
     """Uses up at least that many offsets of a partition, by transactions that are aborted, so that nobody reads them.
 
-    Blocks for some seconds per million. Raises BrokerUnavailable.
+    When it returns, consumers of committed records see the partition end after these offsets. Blocks for some seconds
+    per million. Raises BrokerUnavailable.
     """
     ours: Options = {
         "transactional.id": transactional_id,
@@ -44,6 +46,7 @@ def reserve_offsets(settings: Settings, transactional_id: str, topic: str, parti
             number -= _AT_ONCE
     except KafkaException as error:
         raise unavailable(settings, error) from error
+    wait_until_decided(settings, admin_client(settings), [(topic, partition)], _TIMEOUT_S)
 
 
 def _produce(producer: Producer, topic: str, partition: int) -> None:

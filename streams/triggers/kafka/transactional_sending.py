@@ -1,4 +1,15 @@
-"""Sends records to several partitions in one transaction, one sender at a time."""
+"""Sends records to several partitions in one transaction, one sender at a time.
+
+A sender waits twice for the broker, which follows from Apache Kafka 4.1. The coordinator answers EndTxn when its
+decision is in its log, before it sends the markers to the partitions (`TransactionCoordinator.endTransaction`). So a
+sender that has committed waits until its own records can be read.
+
+The next InitProducerId is refused with CONCURRENT_TRANSACTIONS, which librdkafka repeats, until all markers of the
+earlier transaction are written (states PrepareCommit and PrepareAbort). A marker is written with acks=all
+(`KafkaApis.handleWriteTxnMarkersRequest`), so the high watermark is beyond it then. But the last stable offset can
+still be before it: a transaction of another producer, such as an agent's that writes a dead letter, may have begun
+earlier on the partition and be open. So a sender also waits before it reads what earlier ones wrote.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +22,10 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from triggers.errors import BrokerUnavailable, TooLarge, TriggersError, TryAgain
 from triggers.kafka.client_kind import ClientKind
-from triggers.kafka.connection import Options, client_options, unavailable
+from triggers.kafka.connection import Options, admin_client, client_options, unavailable
 from triggers.kafka.error_codes import FENCING, NO_TOPIC, TOO_LARGE
+from triggers.kafka.log_bounds import Partition
+from triggers.kafka.open_transactions import TransactionOpen, wait_until_decided, wait_until_readable
 from triggers.kafka.record_limits import dead_letter_bytes
 from triggers.kafka.records import Header
 from triggers.kafka.repeated_calls import repeat_while_retriable
@@ -39,31 +52,44 @@ class TransactionalRecord(NamedTuple):
 
 
 def send_in_transaction(
-    settings: Settings, transactional_id: str, prepare: Callable[[], Sequence[TransactionalRecord]]
+    settings: Settings,
+    transactional_id: str,
+    prepare: Callable[[], Sequence[TransactionalRecord]],
+    *,
+    reads: Sequence[Partition],
 ) -> list[Coordinates]:
-    """Sends what `prepare` returns, either all of it or nothing. Blocks until it is committed.
+    """Sends what `prepare` returns, either all of it or nothing. Blocks until it is committed and can be read.
 
-    Returns the coordinates of the records, in their order.
+    Returns the coordinates of the records, in their order. Consumers of committed records can then read them.
 
     All senders with the same `transactional_id` come one after another: when `prepare` is called, the transactions of
     earlier ones are decided, and a later one fences this one. So records of several senders have the same order on
-    every partition, and `prepare` may read what earlier senders wrote.
+    every partition, and `prepare` may read what earlier senders wrote to the partitions `reads`.
 
-    Raises TooLarge, TryAgain if another sender was faster, and BrokerUnavailable after `publish_timeout_s`; the records
-    may have been written then.
+    Raises TooLarge, TryAgain if another sender was faster, BrokerUnavailable after `publish_timeout_s`, and
+    TransactionOpen if another producer's transaction keeps records from being read for so long. The records may have
+    been written then, and a repeated call can tell: its `prepare` is called only when it can read them.
     """
     producer = _make_producer(settings, transactional_id)
+    admin = admin_client(settings)  # it connects while the producer starts
+    patience_s = settings.publish_timeout_s
     try:
-        repeat_while_retriable(producer.init_transactions, settings.publish_timeout_s)
+        repeat_while_retriable(producer.init_transactions, patience_s)
     except KafkaException as error:
         raise _error_for(settings, error, f"Write on transactional-id {transactional_id}") from error
+    wait_until_decided(settings, admin, reads, patience_s)
     try:
         records = prepare()
-        return _send(producer, records, settings.publish_timeout_s) if records else []
+        coordinates = _send(producer, records, patience_s) if records else []
     except KafkaException as error:
         with suppress(KafkaException):
             producer.abort_transaction(_ABORT_S)
         raise _error_for(settings, error) from error
+    try:
+        wait_until_readable(settings, admin, _ends_of(records, coordinates), patience_s)
+    except TransactionOpen as error:
+        raise TransactionOpen(f"the call has succeeded, but {error}; a repeated call writes nothing twice") from error
+    return coordinates
 
 
 def _send(producer: Producer, records: Sequence[TransactionalRecord], patience_s: float) -> list[Coordinates]:
@@ -81,6 +107,14 @@ def _send(producer: Producer, records: Sequence[TransactionalRecord], patience_s
         )
     repeat_while_retriable(producer.commit_transaction, patience_s)
     return [delivered[number] for number in range(len(records))]
+
+
+def _ends_of(records: Sequence[TransactionalRecord], coordinates: Sequence[Coordinates]) -> dict[Partition, int]:
+    """Returns the offset after the last of the records on each partition."""
+    ends: dict[Partition, int] = {}
+    for record, (partition, offset) in zip(records, coordinates, strict=True):
+        ends[record.topic, partition] = max(offset + 1, ends.get((record.topic, partition), 0))
+    return ends
 
 
 def _record_delivery(

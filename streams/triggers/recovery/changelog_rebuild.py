@@ -26,7 +26,7 @@ from triggers.recovery.changelog_difference import find_differences
 from triggers.recovery.changelog_rows import read_changelog
 from triggers.recovery.fold_files import folded_partitions, temporary_rows
 from triggers.recovery.folded_partition import FoldedPartition, stored_rows
-from triggers.recovery.installation_checks import check_nobody_works, partitions_of, read_bounds
+from triggers.recovery.installation_checks import check_nobody_works, read_bounds
 from triggers.recovery.refused_events import RefusedEvents
 from triggers.settings import Settings
 from triggers.topology import Topology, partition_of
@@ -74,7 +74,7 @@ def rebuild_changelog(
     names = Topology(settings.namespace)
     check_nobody_works(settings, executors=False)
     bounds = read_bounds(settings, names.events)
-    if (rows := len(partitions_of(settings, names.changelog))) != len(bounds):
+    if (rows := len(read_bounds(settings, names.changelog))) != len(bounds):
         raise CallError(
             f"{names.changelog} has {rows} partitions and {names.events} has {len(bounds)}: delete the changelog, and"
             " create it again with `triggers topics create` and the right TRIGGERS_PARTITIONS"

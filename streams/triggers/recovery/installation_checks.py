@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from confluent_kafka import KafkaException
 
 from triggers.errors import CallError
 from triggers.kafka.connection import admin_client, unavailable
 from triggers.kafka.group_offsets import members_of_groups
+from triggers.kafka.open_transactions import TransactionOpen, wait_until_decided
 from triggers.kafka.range_reads import watermarks
 from triggers.kafka.topics import existing_partitions, existing_queues
 from triggers.settings import Settings
 from triggers.topology import Queue, Topology
+
+_MARKERS_S: Final = 5.0
+"""Limit for waiting until the markers of decided transactions are written, which takes milliseconds."""
 
 
 class StillRunning(CallError):
@@ -30,16 +36,18 @@ def check_nobody_works(settings: Settings, *, executors: bool) -> None:
 
 
 def read_bounds(settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
-    """Returns the first offset and the end of each partition. Blocks. Raises CallError for an open transaction."""
+    """Returns the first offset and the end of each partition. Blocks. Raises CallError for an open transaction.
+
+    Waits for a moment, because the markers of a worker that has just stopped may be on their way.
+    """
     partitions = partitions_of(settings, topic)
-    bounds = watermarks(settings, topic, partitions)
-    ends = watermarks(settings, topic, partitions, undecided=True)
-    if undecided := [partition for partition in partitions if bounds[partition] != ends[partition]]:
+    try:
+        wait_until_decided(settings, admin_client(settings), [(topic, each) for each in partitions], _MARKERS_S)
+    except TransactionOpen as error:
         raise CallError(
-            f"{topic} has an open transaction on partition {undecided[0]}, so it cannot be read to its end: start the"
-            f" worker that was killed and stop it, or wait for {settings.transaction_timeout_s:g} s"
-        )
-    return bounds
+            f"{error}: start the worker that was killed and stop it, or wait for {settings.transaction_timeout_s:g} s"
+        ) from error
+    return watermarks(settings, topic, partitions)
 
 
 def partitions_of(settings: Settings, topic: str) -> list[int]:

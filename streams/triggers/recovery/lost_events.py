@@ -20,7 +20,7 @@ from triggers.kafka.offset_reservation import remove_records, reserve_offsets
 from triggers.kafka.range_reads import watermarks
 from triggers.recovery.changelog_rows import read_changelog
 from triggers.recovery.fold_files import temporary_rows
-from triggers.recovery.installation_checks import check_nobody_works, partitions_of, read_bounds
+from triggers.recovery.installation_checks import check_nobody_works, read_bounds
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -51,7 +51,7 @@ def reserve_lost_offsets(settings: Settings) -> list[Reserved]:
             " `triggers export`, delete the topic, create it again with `triggers topics create`, repeat the command,"
             " and fire them with `triggers fire --from`"
         )
-    if len(partitions_of(settings, names.changelog)) != len(bounds):
+    if len(read_bounds(settings, names.changelog)) != len(bounds):
         raise CallError(f"{names.events} must have as many partitions as {names.changelog}: create it again")
     reserved = [_find_end(settings, names, partition) for partition in bounds]
     for each in reserved:
