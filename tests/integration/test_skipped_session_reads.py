@@ -19,6 +19,7 @@ from triggers.codec import DeadLetter, encode_dead_letter
 from triggers.errors import EventsExpired, NotFound, RecordsRemoved, RecordsSkipped
 from triggers.kafka import offset_reads, range_reads, reading_options
 from triggers.kafka.offset_reads import read_offsets
+from triggers.kafka.offset_reservation import reserve_offsets
 from triggers.kafka.range_reads import read_range
 from triggers.settings import Settings
 from triggers.topology import Topology
@@ -97,7 +98,7 @@ def test_every_reader_of_a_range_reads_it_completely(
     assert faulty.left_out > 0
 
 
-@pytest.mark.parametrize(("first", "length"), [(0, 1), (3, 4), (12, 60)])
+@pytest.mark.parametrize(("first", "length"), HOLES)
 def test_all_single_records_are_read(
     settings: Settings, names: Topology, monkeypatch: pytest.MonkeyPatch, first: int, length: int
 ) -> None:
@@ -138,6 +139,14 @@ def test_a_topic_that_shrinks_while_it_is_read_causes_an_error_that_says_so(
     assert len(list(read_range(settings, names.events, {0: 2990}))) == 10
     with pytest.raises(EventsExpired, match=f"{names.events}/0/5 was removed"):
         list(read_offsets(settings, names.events, {0: [5, 2995]}))
+
+
+def test_a_record_behind_which_only_aborted_records_are_left_is_gone(settings: Settings, names: Topology) -> None:
+    produce(settings, names.events, [b"x"])
+    reserve_offsets(settings, names.reservation, names.events, 0, 20)
+
+    with pytest.raises(EventsExpired, match=f"{names.events}/0/7 "):
+        list(read_offsets(settings, names.events, {0: [0, 7]}))
 
 
 def test_a_dead_letter_that_was_removed_is_not_found(settings: Settings, names: Topology) -> None:

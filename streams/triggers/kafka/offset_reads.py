@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from triggers.errors import BrokerUnavailable, EventsExpired, RecordsSkipped
 from triggers.kafka.connection import Options, unavailable
-from triggers.kafka.error_codes import NO_SUCH_OFFSET
+from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF
 from triggers.kafka.expected_offsets import Gap
 from triggers.kafka.gap_reader import GapReader
 from triggers.kafka.pending_gaps import GapState
@@ -36,8 +36,9 @@ def read_offsets(
 ) -> Iterator[Message]:
     """Yields the records at the given offsets of each partition, which must be ascending, in that order.
 
-    One consumer reads all of them. Blocks. Raises EventsExpired if retention removed a record, RecordsSkipped if the
-    Kafka client repeatedly skips a record that is on the topic, and BrokerUnavailable if nothing arrives for 20 s.
+    One consumer reads all of them. Blocks. Raises EventsExpired if the topic does not have a record any more,
+    RecordsSkipped if the Kafka client repeatedly skips a record that is on the topic, and BrokerUnavailable if nothing
+    arrives for 20 s.
     """
     consumer = Consumer(_options(settings))
     gap_reader = GapReader(lambda: gap_reader_options(settings), topic)
@@ -87,7 +88,8 @@ def _read_run(clients: _Clients, offsets: list[int]) -> Iterator[Message]:
 def _read_on(clients: _Clients, wanted: deque[int]) -> Generator[Message, None, Gap | None]:
     """Yields the wanted records and removes their offsets from `wanted`.
 
-    Returns the gap if a later record arrived before the next wanted one, or None if all were read.
+    Returns the gap if a later record, or the end of the partition behind it, arrived before the next wanted one, or
+    None if all were read.
     """
     while wanted:
         for message in _consume(clients):
@@ -95,7 +97,9 @@ def _read_on(clients: _Clients, wanted: deque[int]) -> Generator[Message, None, 
             if not wanted or offset < wanted[0]:
                 continue
             if offset > wanted[0]:
-                return Gap(clients.partition, wanted[0], offset)
+                return Gap(clients.partition, wanted[0], offset, ends_at_record=message.error() is None)
+            if message.error() is not None:
+                continue  # the record may still be undecided: the partition ends directly before it
             yield message
             wanted.popleft()
     return None
@@ -113,12 +117,13 @@ def _check_missed(clients: _Clients, missed: Gap, refuted: int) -> None:
 
 
 def _consume(clients: _Clients) -> list[Message]:
+    """Returns messages, of which one whose error is PARTITION_EOF has the offset at which the partition ends."""
     messages = clients.consumer.consume(1, _TIMEOUT_S)
     if not messages:
         raise BrokerUnavailable(f"Kafka at {clients.settings.shown_brokers}: nothing arrives")
     messages += clients.consumer.consume(_MAX_MESSAGES, 0)
     for message in messages:
-        if (error := message.error()) is None:
+        if (error := message.error()) is None or error.code() == PARTITION_EOF:
             continue
         if error.code() in NO_SUCH_OFFSET:
             raise EventsExpired(_describe_expired(clients, message.offset() or 0))
@@ -134,4 +139,4 @@ def _describe_expired(clients: _Clients, offset: int) -> str:
 def _options(settings: Settings) -> Options:
     small: Options = {"fetch.message.max.bytes": _FETCH_BYTES, "queued.max.messages.kbytes": 2 * _FETCH_BYTES // 1024}
     prompt: Options = {"fetch.queue.backoff.ms": _BACKOFF_MS, "fetch.wait.max.ms": _FETCH_WAIT_MS}
-    return reader_options(settings, small | prompt | {"enable.partition.eof": False})
+    return reader_options(settings, small | prompt)
