@@ -142,7 +142,7 @@ def test_an_event_whose_command_would_be_too_large_is_not_applied_and_the_others
         letters = dead_letters(settings)
         status, session = worker.session("s1")
 
-    assert [letter.reason for letter in letters] == ["result too large"]
+    assert [letter.reason for letter in letters] == ["decision too large"]
     assert json.loads(letters[0].value or b"")["trigger"] == "b"
     assert "a command of" in letters[0].detail
     assert status == 200
@@ -163,7 +163,7 @@ def test_an_event_whose_row_would_be_too_large_is_not_applied(settings: Settings
         (letter,) = dead_letters(settings)
         status, session = worker.session("s1")
 
-    assert letter.reason == "result too large"
+    assert letter.reason == "decision too large"
     assert letter.offset == 1
     assert status == 200
     assert [instance["status"] for instance in session["instances"]] == ["scheduled"]

@@ -210,14 +210,14 @@ SIZES: Final = [
     Case(
         "a command of five megabytes",
         [rules(after=[f"x{n}" for n in range(6)]), *many(6, lambda n: fire(f"x{n}", x="y" * 880_000))],
-        ["result too large"],
+        ["decision too large"],
         statuses={"t#0": "unstarted"},
         said="a command of",
     ),
     Case(
         "a configuration that grows to five megabytes",
         many(5, lambda n: does(configuration={f"t{n}": {"after": ["x"], "run": "r", "own": "y" * 880_000}})),
-        ["result too large"],
+        ["decision too large"],
         statuses={},
         said="a row of",
     ),
@@ -229,7 +229,7 @@ SIZES: Final = [
     Case(
         "commands of a gigabyte from one event",
         [rules(after=["go"], andEvery="page"), *many(2_000, lambda _: fire("page")), fire(x="y" * 500_000)],
-        ["result too large"],
+        ["decision too large"],
         statuses={f"t#{n}": "unstarted" for n in range(2_000)},
         said="one event would cause more than 32 MiB of commands",
     ),

@@ -49,9 +49,9 @@ class CommandRequest(Request):
     """True once the pool has it. Until then, Celery's rate limit may hold it back."""
     is_ended = False
     """True once the outcome is passed to the publisher. Later outcomes are ignored."""
-    is_returned = False
+    was_killed_in_shutdown = False
     """True once a cold shutdown has killed its child. The command is left to another worker."""
-    _is_rejected = False
+    _requeue_was_requested = False
     _has_stored_success = False
 
     def __init__(
@@ -101,7 +101,7 @@ class CommandRequest(Request):
 
     def reject(self, requeue: bool = False) -> None:
         """Only remembers the call, because there is no message that a broker could deliver again."""
-        self._is_rejected = requeue
+        self._requeue_was_requested = requeue
 
     def cancel(self, pool: Any, signal: object = None, emit_retry: bool | None = None) -> None:
         """Kills the child in a cold shutdown; another worker runs the command again.
@@ -110,7 +110,7 @@ class CommandRequest(Request):
         continues, because its command came from Kafka.
         """
         if emit_retry is not None and self.time_start:
-            self.is_returned = True
+            self.was_killed_in_shutdown = True
             with suppress(NotImplementedError):  # a pool without processes
                 pool.terminate_job(self.worker_pid, process_signals.signum(signal or TERM_SIGNAME))
 
@@ -170,7 +170,7 @@ class CommandRequest(Request):
             if isinstance(error, MemoryError):  # Celery would end the worker
                 return self._memory_error(reported=return_ok)
             handled = super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
-            if self._is_rejected and not isinstance(error, Reject):
+            if self._requeue_was_requested and not isinstance(error, Reject):
                 self._fail_rejected(error)
             elif self._has_stored_success or not (reports or isinstance(error, WorkerLostError | SystemExit)):
                 reports.append(self._failure(error, exc_info.traceback))
@@ -239,7 +239,7 @@ class CommandRequest(Request):
 
     def _is_stopping(self) -> bool:
         flags = (state.should_stop, state.should_terminate)
-        return self.is_returned or any(flag is not None and flag is not False for flag in flags)
+        return self.was_killed_in_shutdown or any(flag is not None and flag is not False for flag in flags)
 
     @property
     def _name(self) -> CommandName:

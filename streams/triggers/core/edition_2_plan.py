@@ -67,12 +67,6 @@ def is_reserved(trigger: str) -> bool:
     return trigger.endswith(_ENDINGS)
 
 
-def edition_of(written: dict[str, object]) -> int | None:
-    """Returns the edition of a configuration, or None if it names none. Raises InvalidConfiguration."""
-    value = written.get(EDITION)
-    return None if value is None else require_integer(value, repr(EDITION), 1, 2)
-
-
 def parse_edition_2_plan(written: dict[str, object]) -> Edition2Plan:
     """Compiles a whole configuration of edition 2. Raises InvalidConfiguration."""
     tasks = {name: parse_task(name, directives) for name, directives in written.items() if not _is_block(name)}

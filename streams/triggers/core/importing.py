@@ -143,7 +143,7 @@ def _add_instance(builder: DecisionBuilder, imported: ImportedInstance, payloads
     instance = _instance(session, imported, payloads)
     state = session.task_state(task)
     loaded = session.instances.add(task, state, instance)
-    if instance.resolved:
+    if instance.is_resolved:
         session.instances.count_resolved(state, 1)
     if instance.status == Status.UNSTARTED:
         join_cohort(builder, loaded)

@@ -186,7 +186,7 @@ def _thaw_instance(session: Session, stored: TaskInstance) -> None:
     loaded = session.instances.add(task, state, instance)
     if loaded.number != number or task != stored.config.name:
         raise CallError(f"session {session.uid!r}: {stored.name!r} is not the next instance of {stored.config.name!r}")
-    if instance.resolved:
+    if instance.is_resolved:
         session.instances.count_resolved(state, 1)
     if instance.status == Status.UNSTARTED:
         add_to_cohort(state, loaded)

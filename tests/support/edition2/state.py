@@ -47,7 +47,7 @@ class Instance:
         return f"{self.task}#{self.number}"
 
     @property
-    def resolved(self) -> bool:
+    def is_resolved(self) -> bool:
         return self.status in EDITION_2_RESOLVED
 
 
@@ -76,7 +76,7 @@ class Session:
 
     def is_unresolved(self, task: str) -> bool:
         own = self.of(task)
-        return not own or any(not instance.resolved for instance in own)
+        return not own or any(not instance.is_resolved for instance in own)
 
     def variables(self) -> Json:
         return {"uid": self.uid, "rules": self.bound[0] if self.bound else None}

@@ -16,7 +16,7 @@ from triggers.core.conditions.memory import begin_memory
 from triggers.core.conditions.updating import carry_memory_over, carry_over
 from triggers.core.config import validate_configuration
 from triggers.core.edition_2_directives import EDITION_1_DIRECTIVES, parse_task
-from triggers.core.edition_2_plan import Edition2Plan, edition_of, parse_edition_2_plan
+from triggers.core.edition_2_plan import Edition2Plan, parse_edition_2_plan
 from triggers.core.edition_2_rule import Edition2Rule
 from triggers.core.published_rules import Catalog, PublishedRules, merge_adopted
 from triggers.errors import InvalidConfiguration
@@ -87,7 +87,7 @@ class World:
     def _publish(self, step: Json) -> Json:
         versions = self.published.setdefault(step["name"], [])
         before = versions[-1] if versions else None
-        edition = edition_of(step["configuration"]) or (before.edition if before else 1)
+        edition = _edition_of(step["configuration"]) or (before.edition if before else 1)
         if before and edition < before.edition:
             raise InvalidConfiguration("an edition does not go back")
         _compiled(step["configuration"], edition)
@@ -124,7 +124,7 @@ class World:
 
     def _take_over(self, session: Session, rules: PublishedRules) -> Json:
         version = self.published[rules.name][rules.version - 1]
-        unresolved = {instance.task for instance in session.instances if not instance.resolved}
+        unresolved = {instance.task for instance in session.instances if not instance.is_resolved}
         written = merge_adopted(session.written, version.configuration, session.from_rules - unresolved)
         _switch(session, written, max(session.edition, version.edition))
         session.bound = rules.name, rules.version
@@ -134,7 +134,7 @@ class World:
     def _configure(self, session: Session, configuration: Json) -> None:
         if session.bound and self.published[session.bound[0]][session.bound[1] - 1].rules.locked:
             raise Refused("RulesLocked")
-        edition = edition_of(configuration) or session.edition
+        edition = _edition_of(configuration) or session.edition
         if edition < session.edition:
             raise InvalidConfiguration("an edition does not go back")
         _switch(session, session.written | configuration, edition)
@@ -185,6 +185,14 @@ def _switch(session: Session, written: Json, edition: int) -> None:
                 if instance.status in WAITING:
                     carry_over(instance.held, before.conditions, task.conditions)
         begin_memory(memory, begun, latest, evaluator)
+
+
+def _edition_of(written: Json) -> int | None:
+    """Return the edition of a configuration, or None if it names none. Raises InvalidConfiguration."""
+    edition: object = written.get("$edition")
+    if edition is None or (isinstance(edition, int) and edition in (1, 2) and edition is not True):
+        return edition
+    raise InvalidConfiguration(f"there is no edition {edition!r}")
 
 
 def _compiled(written: Json, edition: int) -> Edition2Plan:

@@ -19,7 +19,7 @@ class Refusal(StrEnum):
 
     WRONG_PARTITION = "wrong partition"
     """The record was forwarded once and is still not on its key's partition, or it is too large to be forwarded."""
-    RESULT_TOO_LARGE = "result too large"
+    DECISION_TOO_LARGE = "decision too large"
     """Applying the event would write a row or a command larger than its topic accepts; it was not applied."""
     UNKNOWN_RULES = "unknown rules"
     """The first event of a session names rules that nobody has published."""

@@ -162,7 +162,7 @@ class PartitionTurn:
             self._dead_letter(record, type(error).__name__, str(error))
             return True
         if excess := self._limits.describe_excess(changes, ()):
-            self._dead_letter(record, Refusal.RESULT_TOO_LARGE, f"publishing the rules would write {excess}")
+            self._dead_letter(record, Refusal.DECISION_TOO_LARGE, f"publishing the rules would write {excess}")
             return True
         self._changes.update(changes)
         self._context.cache.forget_catalogs(self._partition)
@@ -267,7 +267,7 @@ class PartitionTurn:
             try:
                 decision = apply(session, event)
             except TooManyCommands as error:
-                self._dead_letter(record, Refusal.RESULT_TOO_LARGE, str(error))
+                self._dead_letter(record, Refusal.DECISION_TOO_LARGE, str(error))
                 continue
             except REFUSALS as error:  # the event relied on one that became a dead letter
                 self._dead_letter(record, _reason_of(error), str(error))
@@ -276,7 +276,7 @@ class PartitionTurn:
             traced = self._context.tracer.trace(session_turn.uid, record, event, decision)
             outputs = self._records.encode(session, session_turn.key, record, event, decision, traced)
             if excess := self._limits.describe_excess(changes, outputs):
-                self._dead_letter(record, Refusal.RESULT_TOO_LARGE, f"applying it would write {excess}")
+                self._dead_letter(record, Refusal.DECISION_TOO_LARGE, f"applying it would write {excess}")
             else:
                 rows.write(changes)
                 self._stage(changes, outputs, session)

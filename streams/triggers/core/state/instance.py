@@ -105,7 +105,7 @@ class Instance:
         self.spans = spans
 
     @property
-    def resolved(self) -> bool:
+    def is_resolved(self) -> bool:
         """True if nothing waits for the instance any more."""
         return self.status in RESOLVED
 
