@@ -47,7 +47,7 @@ _SHOWN = 20
     "--stuck-after",
     type=Duration(),
     default=DAY_MS,
-    help="Time without an event after which a session with a waiting instance is stuck. Default: 1d.",
+    help="Time without a record after which an unresolved session is stuck, as for `list --stuck`. Default: 1d.",
 )
 @click.option(
     "--csv",
@@ -138,7 +138,7 @@ def _print_stuck(found: Statistics) -> None:
     stuck = [
         (
             row.task,
-            [*row.missing, *(["(behind a failed instance)"] if row.behind else [])],
+            [*(row.missing or ["nothing"]), *(["(behind a failed instance)"] if row.behind else [])],
             row.sessions,
             row.instances,
             moment(row.oldest),

@@ -75,6 +75,11 @@ def is_resolved(status: str, edition: int) -> bool:
     return status in (RESOLVED if edition == 1 else RESOLVED_IN_EDITION_2)
 
 
+def is_waiting(status: str, edition: int) -> bool:
+    """Returns whether an instance with this status waits for triggers or, in edition 2, for a time."""
+    return status == UNSTARTED or (status == DELAYED and edition != 1)
+
+
 def may_be_replayed(status: str, edition: int) -> bool:
     """Returns whether an instance with this status can be replayed."""
     return status in (REPLAYABLE if edition == 1 else REPLAYABLE_IN_EDITION_2)

@@ -280,7 +280,7 @@ def test_an_attempt_that_waits_for_its_retry_is_no_run_yet() -> None:
     assert (waiting, row.runs, row.failed) == (1, 2, 0)
 
 
-def test_an_instance_that_waits_for_its_delay_is_not_stuck() -> None:
+def test_an_instance_that_waits_for_its_delay_lacks_nothing() -> None:
     session = MemorySession(
         {
             "$edition": 2,
@@ -292,5 +292,5 @@ def test_an_instance_that_waits_for_its_delay_is_not_stuck() -> None:
 
     found = counted({"s": session.log})
 
-    assert [(row.task, row.missing) for row in found.stuck] == [("t_stuck", ["y"])]
+    assert [(row.task, row.missing) for row in found.stuck] == [("t_late", []), ("t_stuck", ["y"])]
     assert {row.task: row.waiting for row in found.rules} == {"t_late": 1, "t_stuck": 1}

@@ -19,7 +19,7 @@ from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows
 from triggers.core.state.session import Session
-from triggers.core.statuses import Status
+from triggers.core.statuses import Status, is_resolved, is_waiting
 from triggers.errors import CallError, NotFound
 
 
@@ -30,7 +30,7 @@ class SessionTotals:
     events: int = 0
     refused: int = 0
     last: int = 0
-    """The time of the last event that was applied."""
+    """The time of the session's last record."""
     rules: dict[str, Rule] = field(default_factory=dict)
     """The session's rules at the end, or before it was deleted."""
     became: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -41,6 +41,10 @@ class SessionTotals:
     unused: Counter[str] = field(default_factory=Counter)
     waiting: dict[str, Missing] = field(default_factory=dict)
     """The number of instances that wait at the end, by task and missing triggers."""
+    under_way: Counter[str] = field(default_factory=Counter)
+    """The number of other unresolved instances at the end, by task: they are scheduled, running or failed."""
+    is_unresolved: bool = False
+    """True if an instance is unresolved at the end."""
     not_begun: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """The triggers that have not fired, of each task without an instance."""
     failures: Counter[FailureKey] = field(default_factory=Counter)
@@ -89,7 +93,6 @@ class _Fold:
             self._session = Session(self._uid, self._rows, self._plans)
             return
         self._rows.write(self._session.changes())
-        totals.last = max(totals.last, event.time)
         totals.rules = self._session.plan.tasks or totals.rules
         self._count(event, decision, counts=counts)
 
@@ -97,13 +100,20 @@ class _Fold:
         """Returns the counts, with the instances that wait at the end."""
         totals, taken = self._totals, self._session.header.published
         totals.published = None if taken is None else (taken.name, taken.version)
+        totals.last, totals.is_unresolved = self._session.header.clock, self._session.header.unresolved > 0
         totals.waiting = missing_by_task(self._session)
-        for loaded in self._session.instances.scan() if self._session.header.unresolved else ():
-            if loaded.instance.status == Status.FAILED:
-                totals.failed_now[_reason(loaded)] += 1
+        for loaded in self._session.instances.scan() if totals.is_unresolved else ():
+            self._count_unresolved(loaded)
         if totals.failed_now:
             totals.not_begun = self._not_begun()
         return totals
+
+    def _count_unresolved(self, loaded: LoadedInstance) -> None:
+        status, edition = loaded.instance.status, self._session.plan.edition
+        if status == Status.FAILED:
+            self._totals.failed_now[_reason(loaded)] += 1
+        if not is_waiting(status, edition) and not is_resolved(status, edition):
+            self._totals.under_way[loaded.task] += 1
 
     def _not_begun(self) -> dict[str, tuple[str, ...]]:
         """Returns what the tasks without an instance wait for."""

@@ -23,7 +23,7 @@ _EXAMPLES = 5
 
 
 _Stuck = tuple[str, tuple[str, ...], bool, int]
-"""Task, missing triggers, whether a failed instance is behind it, number of waiting instances."""
+"""Task, missing triggers, whether a failed instance is behind it, number of unresolved instances."""
 
 
 class Period(Struct, frozen=True, kw_only=True):
@@ -36,8 +36,8 @@ class Period(Struct, frozen=True, kw_only=True):
     until: int
     """The end, inclusive."""
     stuck_since: int
-    """A session is stuck if one of its instances waits and its last event is not later than this. It is also stuck if
-    a task waits for the task of a failed instance."""
+    """A session is stuck if one of its instances is unresolved and its last record is not later than this. It is also
+    stuck if a task waits for the task of a failed instance. `triggers list --stuck` and the workers say the same."""
 
 
 class RuleRow(Struct, kw_only=True):
@@ -83,10 +83,11 @@ class TriggerRow(Struct, kw_only=True):
 
 
 class StuckRow(Struct, kw_only=True):
-    """Stuck sessions in which instances of one task wait for the same triggers."""
+    """Stuck sessions in which instances of one task lack the same triggers."""
 
     task: str
     missing: list[str]
+    """The triggers; none if the instances are scheduled, running or failed, or wait for a time."""
     behind: bool = False
     """True if a missing trigger is the task of a failed instance. Such sessions are stuck at once."""
     sessions: int = 0
@@ -153,8 +154,9 @@ class Counting:
             self._add_rules(totals)
             self._add_triggers(totals)
             self._failures.add(session, totals.failures, totals.failed_now)
-            stuck = _stuck_tasks(totals, is_quiet=totals.last <= period.stuck_since)
-            if stuck:
+            is_quiet = totals.is_unresolved and totals.last <= period.stuck_since
+            stuck = _stuck_tasks(totals, is_quiet=is_quiet)
+            if is_quiet or stuck:
                 self._add_stuck(session, totals, stuck)
 
     def result(self) -> Statistics:
@@ -229,13 +231,13 @@ class Counting:
 
 
 def _stuck_tasks(totals: SessionTotals, *, is_quiet: bool) -> list[_Stuck]:
-    """Returns which tasks of a session are stuck: those behind a failure, and all that wait if the session is quiet."""
+    """Returns which tasks of a session are stuck: those behind a failure, and all unresolved ones if it is quiet."""
     failed = {task for task, _, _ in totals.failed_now}
-    missing_by_task = totals.waiting.items()  # an instance that misses nothing waits for its delay, and is not stuck
-    waiting = [(task, missing, n) for task, groups in missing_by_task for missing, n in groups.items() if missing]
-    not_begun = [(task, missing, 0) for task, missing in totals.not_begun.items() if not failed.isdisjoint(missing)]
-    behind = [(task, missing, not failed.isdisjoint(missing), n) for task, missing, n in (*waiting, *not_begun)]
-    return [each for each in behind if is_quiet or each[2]]
+    numbers = Counter[tuple[str, tuple[str, ...]]]({(task, ()): n for task, n in totals.under_way.items()})
+    numbers.update({(task, missing): n for task, groups in totals.waiting.items() for missing, n in groups.items()})
+    not_begun = [(task, missing, True, 0) for task, missing in totals.not_begun.items() if failed & {*missing}]
+    begun = [(task, missing, not failed.isdisjoint(missing), n) for (task, missing), n in numbers.items()]
+    return [each for each in (*begun, *not_begun) if is_quiet or each[2]]
 
 
 def compute_statistics(log: GroupedLog, since: int | None, until: int | None, stuck_after: int) -> Statistics:
