@@ -97,7 +97,7 @@ class Program(SuggestingGroup):
         try:
             return super().invoke(ctx)
         except click.NoSuchOption as error:
-            error.message += _dash_hint(error)
+            error.message += _advise_double_dash(error)
             raise
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
@@ -113,8 +113,8 @@ class Program(SuggestingGroup):
             raise SystemExit(exit_code(error)) from error
 
 
-def _dash_hint(error: click.NoSuchOption) -> str:
-    """Return advice for a command with arguments: a name may begin with a dash."""
+def _advise_double_dash(error: click.NoSuchOption) -> str:
+    """Return advice for a command with arguments: `--` goes before a name that begins with a dash."""
     if error.ctx is None or not any(isinstance(each, click.Argument) for each in error.ctx.command.params):
         return ""
     return f" (a name that begins with a dash goes after --: `{error.ctx.command_path} -- {error.option_name}…`)"
