@@ -11,6 +11,7 @@ import msgspec
 
 from triggers.errors import SettingsError
 from triggers.redaction import shown_value, without_secrets
+from triggers.setting_ranges import Count, Port, Rate, Seconds, UpToASecond, describe_accepted
 
 PREFIX = "TRIGGERS_"
 
@@ -55,9 +56,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """File of further properties of librdkafka, in the syntax of Java's properties (docs/security.md). A property with
     the prefix `consumer.`, `producer.` or `admin.` applies to clients of that kind only."""
 
-    partitions: int = 8
+    partitions: Count = 8
     """Number of partitions with which `topics create` creates the topics. It cannot be changed later."""
-    replication_factor: int = 1
+    replication_factor: Count = 1
     """Number of replicas with which `topics create` creates the topics. Use 3 in production."""
 
     worker_id: str = ""
@@ -67,7 +68,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Folder of the RocksDB files. Every worker slot uses a subfolder."""
     web_host: str = "127.0.0.1"
     """Address on which the worker's HTTP server listens."""
-    web_port: int = 6066
+    web_port: Port = 6066
     """Port of the HTTP server of the first slot; slot n listens on this port + n. If 0, a free port is chosen."""
     advertised_url: str = ""
     """URL under which other machines reach this worker's HTTP server. If empty, it is `http://<web_host>:<port>`."""
@@ -78,23 +79,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """File with such secrets, one a line, instead of a single one. Each of them is accepted, and the first one is sent,
     so that a secret can be replaced while processes run."""
 
-    max_batch_records: int = 4000
+    max_batch_records: Count = 4000
     """Maximum number of records in one transaction. A larger number increases the throughput, a smaller one reduces the
     latency under load."""
-    idle_poll_s: float = 0.1
+    idle_poll_s: Seconds = 0.1
     """Maximum time for which a poll waits for the first record."""
-    transaction_interval_s: float = 0.01
+    transaction_interval_s: UpToASecond = 0.01
     """Minimum time between the beginnings of two transactions, up to 1 s. An event after a quiet time does not wait."""
-    transaction_linger_s: float = 0.05
+    transaction_linger_s: UpToASecond = 0.05
     """Maximum time, up to 1 s, for which events that cause no command wait to be committed with later ones."""
-    session_timeout_s: float = 6.0
+    session_timeout_s: Seconds = 6.0
     """Time without a heartbeat after which a worker's partitions are assigned to other workers. Brokers reject values
     below 6 s unless `group.min.session.timeout.ms` is lower."""
-    transaction_timeout_s: float = 45.0
+    transaction_timeout_s: Seconds = 45.0
     """Time after which brokers abort an open transaction. It limits how long a broker restart may take."""
-    cached_sessions: int = 10_000
+    cached_sessions: Count = 10_000
     """Maximum number of decoded sessions that a worker keeps in memory."""
-    max_payload_bytes: int = 900_000
+    max_payload_bytes: Count = 900_000
     """Maximum size of the kwargs, the result or the configuration of one event. The API refuses larger ones with
     `TooLarge`; a worker dead-letters them."""
 
@@ -110,19 +111,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     queues: str = ""
     """Queues that a Celery worker or the dispatcher takes commands from, as comma-separated names; `@default` stands
     for the commands whose rules name no queue, and is the default. `topics create` creates their topics."""
-    celery_session_timeout_s: float = 15.0
+    celery_session_timeout_s: Seconds = 15.0
     """Time without a heartbeat after which the partitions of a Celery worker are assigned to other Celery workers."""
-    celery_prefetch: int = 2000
+    celery_prefetch: Count = 2000
     """Maximum number of commands that a Celery worker process keeps in memory."""
-    celery_max_deliveries: int = 3
+    celery_max_deliveries: Count = 3
     """Number of deliveries after which a task that kills its Celery worker every time is reported as failed."""
 
-    hook_attempts: int = 5
+    hook_attempts: Count = 5
     """Maximum number of times that a failing hook is run before its decision is dead-lettered."""
 
     api_host: str = "127.0.0.1"
     """Address on which the HTTP API listens. Without tokens, only addresses of this machine are accepted."""
-    api_port: int = 6090
+    api_port: Port = 6090
     """Port of the HTTP API. If 0, a free port is chosen."""
     api_token_file: Path = Path()
     """File with the tokens of the HTTP API, one a line, as `triggers api token` writes them. The API reads the file
@@ -143,29 +144,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Prefix of our scopes in that claim, such as `triggers:read`. Other scopes are ignored."""
     api_oidc_actor_claim: str = "sub"
     """Claim with the name that is recorded as the actor."""
-    api_rate: float = 0.0
+    api_rate: Rate = 0.0
     """Number of requests and events per second that each token may send, unless its line has a rate. If 0, there is
     no limit."""
-    api_max_body_bytes: int = 8_000_000
+    api_max_body_bytes: Count = 8_000_000
     """Maximum size of the body of a request."""
-    api_body_timeout_s: float = 30.0
+    api_body_timeout_s: Seconds = 30.0
     """Time in which the body of a request must have arrived."""
-    api_max_in_flight: int = 20_000
+    api_max_in_flight: Count = 20_000
     """Number of events that may wait for the broker's acknowledgement. Further ones are refused with the status 503."""
 
     actor: str = ""
     """Name under which the command line records what an operator does. If empty, it is `<user>@<host>`."""
 
-    publish_timeout_s: float = 10.0
+    publish_timeout_s: Seconds = 10.0
     """Time for which `fire()` waits for the broker's acknowledgement before it raises `BrokerUnavailable`. It is
     longer than a cluster takes to replace a killed broker. In a web request, choose a smaller value, such as 3."""
-    read_timeout_s: float = 10.0
+    read_timeout_s: Seconds = 10.0
     """Time for which a read waits for the worker that owns the session before it raises `OwnerUnavailable`."""
 
-    stuck_after_s: float = 86_400.0
+    stuck_after_s: Seconds = 86_400.0
     """Time without a record after which an unresolved session counts as stuck in the metrics. A day by default."""
 
-    metrics_port: int = 0
+    metrics_port: Port = 0
     """Port on which a Celery worker, the dispatcher, hooks, the HTTP API or the console serves its metrics, at
     `/metrics`. If 0, it serves none. Every process of a machine needs a different one. Workers serve theirs on
     the port of their HTTP server."""
@@ -179,15 +180,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Lowest level that is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL."""
 
     def __post_init__(self) -> None:
-        """Raises SettingsError for an address with a password, a secret that is set twice, or a wait out of range."""
+        """Raises SettingsError for an address with a password, or a secret that is set twice."""
         for name in ("brokers", "advertised_url"):
             value = str(getattr(self, name))
             if "@" in value or "?" in value:
                 shown = without_secrets(value)
                 raise SettingsError(f"{PREFIX}{name.upper()} is {shown!r}, but it must have no user, no @ and no ?")
-        for name in ("transaction_interval_s", "transaction_linger_s"):
-            if not 0 <= (value := getattr(self, name)) <= 1:
-                raise SettingsError(f"{PREFIX}{name.upper()} is {value:g}, but it must be from 0 to 1 (seconds)")
         for name in ("kafka_username", "kafka_password", "kafka_key_password"):
             if getattr(self, name) and getattr(self, f"{name}_file"):
                 variable = PREFIX + name.upper()
@@ -206,7 +204,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Returns the settings of the environment. `overrides` take precedence, except for those that are None.
 
         `environ` replaces the environment of the process. Raises SettingsError, which names the variable, for a value
-        of the wrong type.
+        of the wrong type or out of its range.
         """
         environ = os.environ if environ is None else environ
         values: dict[str, object] = {
@@ -291,10 +289,9 @@ def _decode(kind: type, value: object) -> object:
 
 
 def _explain(error: msgspec.ValidationError, values: Mapping[str, object]) -> str:
-    """Returns a message that names the variable, its value and the type that it must have."""
+    """Returns a message that names the variable, its value, and the type or the bound that it must have."""
     what, _, where = str(error).partition(" - at `$.")
     field = where.rstrip("`")
-    wanted = what.replace("Expected `", "a value of the type `").replace(", got `str`", "")
     if field not in values:
         return what
-    return f"{PREFIX}{field.upper()} is {shown_value(field, values[field])!r}, but it must be {wanted}"
+    return f"{PREFIX}{field.upper()} is {shown_value(field, values[field])!r}, but it must be {describe_accepted(what)}"

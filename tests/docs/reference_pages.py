@@ -26,7 +26,7 @@ _WITH_WHERE = (
 JSON_SHAPES = {
     "demo": "`{sessions, table: [{what, expected, found}], problems: [text], published, events, seconds, events_per_s,"
     " repeated, killed, lag: {before, largest, after: {events, commands}}, session}`; `session` as `show` prints it",
-    "topics create": "`{created: [topic], topics: [topic]}`",
+    "topics create": "`{created: [topic], topics: [topic], partitions: {topic: number}}`",
     "topics check": "`[{topic, problem, fix}]`, empty if there is no problem",
     "topics lag": "`[{group, topic, partition, committed, end, records, lag}]`; `records` is the number of unfinished"
     " records, null if they are too many to count; `lag` is the distance in offsets. With `--watch`, lines"

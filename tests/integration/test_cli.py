@@ -48,11 +48,13 @@ def _status(settings: Settings, session: str, instance: str) -> str:
 
 def test_topics_are_made_once_and_checked(settings: Settings) -> None:
     made = run_json(settings, "topics", "create", "--partitions", "3")
-    again = run_json(settings, "topics", "create", "--partitions", "3")
+    again = run_json(settings, "topics", "create", "--partitions", "5")
     checked = run(settings, "topics", "check", "--json")
 
-    assert sorted(made["created"]) == sorted(made["topics"])
-    assert again == {"created": [], "topics": made["topics"]}
+    names = Topology(settings.namespace)
+    assert sorted(made["created"]) == sorted(made["topics"]) == sorted(made["partitions"])
+    assert (made["partitions"][names.events], made["partitions"][names.rules]) == (3, 1)
+    assert again == {"created": [], "topics": made["topics"], "partitions": made["partitions"]}
     assert (checked.returncode, json.loads(checked.stdout)) == (0, [])
 
 

@@ -17,7 +17,14 @@ from triggers.cli.topics_acls import acls
 from triggers.client.consumer_lag import measure_lag
 from triggers.client.lag_totals import total_lag
 from triggers.kafka.reachability import check_before_command
-from triggers.kafka.topics import DEFAULT_RETENTION_DAYS, check_topics, create_topics, plan_queues, plan_topics
+from triggers.kafka.topics import (
+    DEFAULT_RETENTION_DAYS,
+    check_topics,
+    count_partitions,
+    create_topics,
+    plan_queues,
+    plan_topics,
+)
 from triggers.topology import Queue, parse_queues
 
 _EVERY_MS = 2000
@@ -61,10 +68,11 @@ def create(ctx: click.Context, retention_days: int, queues: tuple[str, ...], as_
     check_before_command(settings)
     created = create_topics(settings, retention_days, chosen)
     plans = plan_topics(settings, retention_days) if chosen is None else plan_queues(settings, chosen, retention_days)
+    partitions = count_partitions(settings, [plan.name for plan in plans])
     if as_json:
-        print_json({"created": created, "topics": [plan.name for plan in plans]})
+        print_json({"created": created, "topics": [plan.name for plan in plans], "partitions": partitions})
         return
-    rows = [(plan.name, plan.partitions, "created" if plan.name in created else "exists") for plan in plans]
+    rows = [(plan.name, partitions[plan.name], "created" if plan.name in created else "exists") for plan in plans]
     print_table(("topic", "partitions", ""), rows)
 
 

@@ -137,6 +137,16 @@ def create_topics(
     return created
 
 
+def count_partitions(settings: Settings, topics: Iterable[str]) -> dict[str, int]:
+    """Returns the number of partitions of each of these topics that exists. Blocks. Raises BrokerUnavailable."""
+    admin = admin_client(settings)
+    try:
+        listed = admin.list_topics(timeout=_TIMEOUT_S).topics
+    except KafkaException as error:
+        raise unavailable(settings, error) from error
+    return {name: len(listed[name].partitions) for name in topics if name in listed}
+
+
 def _fitting_partitions(settings: Settings, admin: AdminClient) -> dict[str, int]:
     """Returns the number of partitions that the changelog must have if the events exist, or the other way round."""
     names = Topology(settings.namespace)
