@@ -23,12 +23,13 @@ RATES = (100_000, 1_000_000, 10_000_000)
 class Inputs:
     """The inputs of the model. They were measured with `make bench` unless they are marked as assumed."""
 
-    agent_cpu_us: float = 75.0
-    """CPU time of an agent per event, with sessions on disk. With sessions in memory it is a third."""
+    agent_cpu_us: float = 78.0
+    """CPU time of an agent per event, with 100,000 sessions in flight on disk. With 1,000 in memory, it is a third."""
     broker_cpu_us: float = 12.0
     """CPU time of a leading broker per event, to serve the event and write its command and rows."""
-    celery_cpu_us: float = 950.0
-    """CPU time of a Celery worker (prefork) per task that does nothing, with its results. The solo pool needs half."""
+    celery_cpu_us: float = 710.0
+    """CPU time of a Celery worker (prefork) per task that does nothing, with its results: 260 µs in the pool and 450 µs
+    in the main process (the medians of docs/decisions/0033-results-in-batches.md)."""
     utilisation: float = 0.5
     """Assumed: average utilization, which leaves capacity for peaks and for catching up."""
 
