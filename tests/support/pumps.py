@@ -8,18 +8,19 @@ from collections import deque
 from pathlib import Path
 from typing import cast
 
+from confluent_kafka import KafkaError
 from tests.support.decider import Decider
 from tests.support.records import fire
 
 from triggers.agent.consumer.member import Member
-from triggers.agent.consumer.pace import Pace
 from triggers.agent.consumer.processor import process_batch
 from triggers.agent.consumer.progress import Progress
 from triggers.agent.consumer.pump import Pump
 from triggers.kafka.records import Record
+from triggers.settings import Settings
 from triggers.store.batch import Batch
 from triggers.store.partition_rows import PartitionRows, open_rows
-from triggers.store.transaction import Aborted, Transactions
+from triggers.store.transaction import Aborted, TooLargeForTopic, Transactions
 from triggers.telemetry.metrics import Metrics
 
 WAIT_S = 10
@@ -73,7 +74,9 @@ class Feed:
 class Journal:
     """Transactions that are recorded. `refused` ones are aborted, and the test can delay each."""
 
-    def __init__(self, *, refused: int = 0) -> None:
+    def __init__(self, *, refused: int = 0, is_too_large: bool = False) -> None:
+        """With `is_too_large`, they are refused because a record is too large for its topic."""
+        self._is_too_large = is_too_large
         self.committed: list[dict[int, int]] = []
         self.begun = threading.Event()
         self.go_on = threading.Event()
@@ -87,6 +90,8 @@ class Journal:
         assert self.go_on.wait(WAIT_S)
         if self._refused:
             self._refused -= 1
+            if self._is_too_large:
+                raise TooLargeForTopic(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE), batch)
             raise Aborted("REFUSED")
         self.committed.append(batch.offsets)
         return {0: 7}
@@ -107,6 +112,7 @@ class Setting:
     ) -> None:
         self.linger_s = linger_s
         self.feed, self.journal, self.decider = feed, journal, Decider()
+        self.refused: list[TooLargeForTopic] = []
         self.rows: PartitionRows = open_rows(folder, "id", 0)
         self.pump = Pump(
             member=cast("Member", feed),
@@ -116,10 +122,19 @@ class Setting:
             rows_of=lambda _partition: self.rows,
             progress=Progress(),
             metrics=Metrics(),
-            pace=Pace(idle_s=IDLE_S, interval_s=interval_s, linger_s=linger_s),
-            max_records=max_records,
+            settings=Settings(
+                brokers="",
+                idle_poll_s=IDLE_S,
+                transaction_interval_s=interval_s,
+                transaction_linger_s=linger_s,
+                max_batch_records=max_records,
+            ),
             patience_s=WAIT_S,
+            on_too_large=self._record_refusal,
         )
+
+    async def _record_refusal(self, refused: TooLargeForTopic) -> None:
+        self.refused.append(refused)
 
     async def _hand_over(self, batch: Batch) -> None:
         process_batch(batch, self.decider)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -68,6 +69,18 @@ class BrokerQueues:
             raise TryAgain(f"{topic}: a call to {self._settings.shown_brokers} hangs") from None
         self._remember(queue, topic, limit)
         return limit
+
+    def read_again(self) -> dict[str, int]:
+        """Asks again for all topics that were found, and returns the limits of those for which a broker answers.
+
+        Blocks as `find_limit` does, for each of them.
+        """
+        queues = list(self._found)
+        self._found.clear()
+        with suppress(TryAgain):
+            for queue in queues:
+                self.find_limit(queue)
+        return dict(self._found)
 
     def forget(self) -> None:
         """Forgets which topics exist, because a transaction that wrote to them was refused."""

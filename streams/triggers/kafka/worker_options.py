@@ -64,11 +64,19 @@ def producer_options(settings: Settings, worker_id: str, smallest_limit: int, la
         "retry.backoff.max.ms": 20,
         "linger.ms": 0,
         "compression.type": "lz4",
-        "batch.size": min(1_000_000, smallest_limit),
-        "message.max.bytes": max(1_000_000, largest_limit + 1000),
         "queue.buffering.max.messages": 1_000_000,
     }
-    return client_options(settings, ClientKind.PRODUCER, CRITICAL_LOG | ours)
+    return client_options(
+        settings, ClientKind.PRODUCER, CRITICAL_LOG | ours | size_options(smallest_limit, largest_limit)
+    )
+
+
+def size_options(smallest_limit: int, largest_limit: int) -> Options:
+    """Returns the options of a producer that follow from the limits of the topics that accept the least and the most.
+
+    A topic's limit is that of a batch, so a batch of small records must be within it, too.
+    """
+    return {"batch.size": min(1_000_000, smallest_limit), "message.max.bytes": max(1_000_000, largest_limit + 1000)}
 
 
 def restore_options(settings: Settings, more: Options | None = None) -> Options:

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer, Topic
 from triggers.kafka.bounded_call import CallHung, call_within
 from triggers.kafka.connection import Options
 from triggers.kafka.consumer_errors import hint_of_denial
-from triggers.kafka.error_codes import ALREADY_ABORTED, FENCING, NO_TRANSACTION
+from triggers.kafka.error_codes import ALREADY_ABORTED, FENCING, NO_TRANSACTION, TOO_LARGE
 from triggers.kafka.followed_password import NOT_FOLLOWED, FollowedPassword
 from triggers.kafka.patience import Patience
 from triggers.kafka.repeated_calls import repeat_while_retriable
@@ -23,6 +23,16 @@ log = structlog.get_logger(__name__)
 
 class Aborted(Exception):
     """The batch is dropped, because its transaction was aborted or must not begin. Its records must be read again."""
+
+
+class TooLargeForTopic(Aborted):
+    """A broker refused a record, or a batch of records, as larger than its topic accepts."""
+
+    def __init__(self, error: KafkaError, batch: Batch) -> None:
+        super().__init__(error.name())
+        self.detail = error.str()
+        """librdkafka's message, which names the partition."""
+        self.batch = batch
 
 
 class Transactions:
@@ -47,6 +57,7 @@ class Transactions:
         self._password = password
         self._producer = Producer(self._options)
         self._lost_broker = False
+        self._must_replace = False
         self._hung_producers: list[Producer] = []
         self._source = source
         self._changelog = changelog
@@ -60,6 +71,11 @@ class Transactions:
         except KafkaException as error:
             raise _stop("start", error) from error
 
+    def use_options(self, options: Options) -> None:
+        """Replaces the producer before the next transaction by one with these options, and its others as they are."""
+        self._options |= options
+        self._must_replace = True
+
     @property
     def has_hung_call(self) -> bool:
         """True if a librdkafka call in this process never returns. The process must then exit without cleaning up."""
@@ -69,10 +85,10 @@ class Transactions:
         """Commits the batch. Returns the offset of the last changelog row of every partition with rows.
 
         Blocks. Retries retriable errors for as long as `Patience` allows. Raises Aborted if the transaction was
-        aborted, or Stop if the producer cannot continue.
+        aborted, TooLargeForTopic if a topic's limit is the reason, or Stop if the producer cannot continue.
         """
         self._password.renew(self._producer)
-        if self._lost_broker:
+        if self._lost_broker or self._must_replace:
             self._replace_producer()
         reached: dict[int, int] = {}
         is_commit_asked = False
@@ -84,7 +100,7 @@ class Transactions:
             is_commit_asked = True
             repeat_while_retriable(self._producer.commit_transaction, self._patience.commit_s)
         except KafkaException as error:
-            self._abort_transaction(error, is_commit_asked=is_commit_asked)
+            self._abort_transaction(error, batch, is_commit_asked=is_commit_asked)
         except CallHung:
             self._hung_producers.append(self._producer)
             self._replace_producer()
@@ -99,7 +115,7 @@ class Transactions:
 
     def _replace_producer(self) -> None:
         log.info("transactional producer is replaced", hung=len(self._hung_producers))
-        self._lost_broker = False
+        self._lost_broker = self._must_replace = False
         self._producer = Producer(self._options)
         self._password.apply(self._producer)
         self.fence_and_start()
@@ -115,7 +131,7 @@ class Transactions:
         within_s = self._patience.offsets_s
         call_within(within_s, lambda: producer.send_offsets_to_transaction(partitions, group, within_s / 2))
 
-    def _abort_transaction(self, cause: KafkaException, *, is_commit_asked: bool) -> None:
+    def _abort_transaction(self, cause: KafkaException, batch: Batch, *, is_commit_asked: bool) -> None:
         """Aborts the transaction and raises Aborted, or Stop if the producer cannot continue.
 
         If the request that opens a transaction at its coordinator is lost, librdkafka cannot know that. It then ends a
@@ -126,6 +142,8 @@ class Transactions:
         error = _error(cause)
         if error.fatal() or not (error.txn_requires_abort() or error.retriable() or error.code() in ALREADY_ABORTED):
             raise _stop("commit", cause) from cause
+        if error.code() in ALREADY_ABORTED:
+            error = self._find_first_error(error)
         log.warning("transaction aborted", reason=error.name(), detail=error.str())
         try:
             repeat_while_retriable(self._producer.abort_transaction, self._patience.abort_s)
@@ -133,7 +151,21 @@ class Transactions:
             if is_commit_asked or _error(refused).code() != NO_TRANSACTION:
                 raise _stop("abort", refused) from refused
             self._replace_producer()
+        if error.code() in TOO_LARGE:
+            self._must_replace = True  # it has counted records that the broker has not, so its next ones are refused
+            raise TooLargeForTopic(error, batch) from cause
         raise Aborted(error.name()) from cause
+
+    def _find_first_error(self, later: KafkaError) -> KafkaError:
+        """Returns why the transaction is lost. Producing into a lost one fails with a `later` error, without a reason.
+
+        A begin in the middle of a transaction is always refused: with the reason if the transaction is lost.
+        """
+        try:
+            self._producer.begin_transaction()
+        except KafkaException as refused:
+            return _error(refused)
+        return later
 
 
 def _offset_recorder(reached: dict[int, int], partition: int) -> OnDelivery:

@@ -15,7 +15,6 @@ import uvloop
 from triggers.agent.consumer.guard import Guard
 from triggers.agent.consumer.member import Member
 from triggers.agent.consumer.ownership import Ownership
-from triggers.agent.consumer.pace import Pace
 from triggers.agent.consumer.processor import Processor, process_batch
 from triggers.agent.consumer.progress import Progress
 from triggers.agent.consumer.pump import Pump
@@ -67,6 +66,7 @@ from triggers.worker.read_relay import ReadRelay
 from triggers.worker.search_everywhere import SearchEverywhere
 from triggers.worker.state_metrics import StateMetrics
 from triggers.worker.stuck_sessions import StuckSessions
+from triggers.worker.topic_limits import TopicLimits
 
 log = structlog.get_logger(__name__)
 
@@ -137,6 +137,7 @@ class Worker:
         self._patience = Patience(settings.transaction_timeout_s)
         self._metrics = Metrics()
         self._spans = open_sink("triggers-worker", worker_id)
+        self._queues = BrokerQueues(settings)
         self._ownership = Ownership()
         self._progress = Progress()
         self._app = _faust_app(settings, worker_id)
@@ -203,34 +204,29 @@ class Worker:
     async def _new_pump(self, consumer: AgentConsumer) -> Pump:
         topics = await wait_for_topics(self._settings)
         self._store.topics = topics
-        self._processor = self._new_agent(topics)
+        agent = self._processor = self._new_agent(topics)
         self._handlers.partitions = topics.partitions
-        self._transactions = self._new_transactions(topics)
+        transactions = self._transactions = self._new_transactions(topics)
         pump = Pump(
             member=self._new_member(consumer),
-            transactions=self._transactions,
-            processor=self._processor,
+            transactions=transactions,
+            processor=agent,
             hand_over=self._batches.put_batch,
             rows_of=self._store.partition_rows,
             progress=self._progress,
             metrics=self._metrics,
-            pace=Pace(
-                idle_s=self._settings.idle_poll_s,
-                interval_s=self._settings.transaction_interval_s,
-                linger_s=self._settings.transaction_linger_s,
-            ),
-            max_records=self._settings.max_batch_records,
+            settings=self._settings,
             patience_s=self._patience.watchdog_s,
+            on_too_large=TopicLimits(self._settings, topics, self._queues, agent, transactions).follow,
         )
         freeze_garbage_collector()
         return pump
 
     def _new_member(self, consumer: AgentConsumer) -> Member:
-        options = member_options(self._settings, f"{self._worker_id}@{self._url}")
         patience = self._patience
         guard = Guard(self._new_gap_reader(), self._metrics, proof_s=patience.proof_s, pause_s=patience.refetch_pause_s)
         return Member(
-            options,
+            member_options(self._settings, f"{self._worker_id}@{self._url}"),
             self._names.events,
             self._ownership,
             CountedRebalances(consumer, self._metrics),
@@ -246,9 +242,8 @@ class Worker:
         return GapReader(lambda: gap_reader_options(self._settings), self._names.events)
 
     def _new_transactions(self, topics: InstalledTopics) -> Transactions:
-        smallest, largest = topics.smallest_limit, topics.largest_limit
         return Transactions(
-            producer_options(self._settings, self._worker_id, smallest, largest),
+            producer_options(self._settings, self._worker_id, topics.smallest_limit, topics.largest_limit),
             source=self._names.events,
             changelog=self._names.changelog,
             patience=self._patience,
@@ -264,7 +259,7 @@ class Worker:
             cache=SessionCache(self._settings.cached_sessions),
             rows=Overlays(self._store.partition_rows),
             metrics=self._metrics,
-            queues=BrokerQueues(self._settings),
+            queues=self._queues,
             feed=DecisionFeed(self._names.decisions) if self._settings.decisions else None,
             tracer=DecisionTracer(exports=self._spans is not None),
         )

@@ -27,9 +27,10 @@ from triggers.agent.consumer.progress import Progress
 from triggers.errors import TryAgain
 from triggers.kafka.records import Record
 from triggers.process.exits import ExitCode, Stop
+from triggers.settings import Settings
 from triggers.store.batch import Batch
 from triggers.store.partition_rows import PartitionRows
-from triggers.store.transaction import Aborted, Transactions
+from triggers.store.transaction import Aborted, TooLargeForTopic, Transactions
 from triggers.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -52,10 +53,11 @@ class Pump:
         rows_of: Callable[[int], PartitionRows],
         progress: Progress,
         metrics: Metrics,
-        pace: Pace,
-        max_records: int,
+        settings: Settings,
         patience_s: float,
+        on_too_large: Callable[[TooLargeForTopic], Awaitable[None]],
     ) -> None:
+        """`on_too_large` is awaited, while no batch is in progress, after a topic has refused a record of a batch."""
         self._member = member
         self._transactions = transactions
         self._processor = processor
@@ -63,9 +65,14 @@ class Pump:
         self._rows_of = rows_of
         self._progress = progress
         self._metrics = metrics
-        self._pace = pace
-        self._max_records = max_records
+        self._pace = Pace(
+            idle_s=settings.idle_poll_s,
+            interval_s=settings.transaction_interval_s,
+            linger_s=settings.transaction_linger_s,
+        )
+        self._max_records = settings.max_batch_records
         self._patience_s = patience_s
+        self._on_too_large = on_too_large
         self._thread = ThreadPoolExecutor(1, "kafka")
         self._ready: frozenset[int] = frozenset()
         self._decided: Batch | None = None
@@ -101,6 +108,10 @@ class Pump:
                 self._decided = decided
             elif decided is not None:
                 await self._commit(decided)
+        except TooLargeForTopic as refused:
+            await self._on_too_large(refused)
+            await self._fetch_again(str(refused))
+            await asyncio.sleep(_RETRY_PAUSE_S)
         except Aborted as aborted:
             await self._fetch_again(str(aborted))
         except TryAgain as error:

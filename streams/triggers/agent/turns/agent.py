@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -14,6 +15,7 @@ from triggers.agent.turns.timers import Timers
 from triggers.codec import read_trace
 from triggers.core.commands import Outcome
 from triggers.core.state.rows import first_due_among
+from triggers.kafka.installed_topics import InstalledTopics
 from triggers.store.batch import Batch, Output
 from triggers.telemetry.logs import trace_fields
 from triggers.telemetry.metrics import Metrics
@@ -38,11 +40,14 @@ class Agent:
         self._commands = context.names.commands
         self._decisions = context.names.decisions
         self._letters = context.names.dead_letters
-        self._letter_bytes = context.topics.limit_of(self._letters)
+
+    def use_topics(self, topics: InstalledTopics) -> None:
+        """Decides later batches by the limits of these topics."""
+        self._context = replace(self._context, topics=topics)
 
     def process(self, batch: Batch) -> None:
         """Fills the batch. Raises TryAgain if no schema registry answers; the batch must be decided later then."""
-        letters = BatchLetters(self._letters, self._letter_bytes)
+        letters = BatchLetters(self._letters, self._context.topics.limit_of(self._letters))
         outcomes: Counter[Outcome] = Counter()
         failures: Counter[tuple[str, str]] = Counter()
         first_output, rows = len(batch.outputs), 0

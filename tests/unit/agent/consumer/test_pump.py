@@ -37,6 +37,19 @@ async def test_decisions_that_follow_a_refused_transaction_are_discarded_with_it
     assert (setting.decider.forgotten, setting.feed.rewound) == (1, 1)
 
 
+async def test_limits_are_read_again_before_a_batch_that_a_topic_refused_is_decided_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("triggers.agent.consumer.pump._RETRY_PAUSE_S", 0)
+    setting = Setting(Feed(at(0), at(1), at(0)), Journal(refused=1, is_too_large=True), tmp_path / "rows")
+
+    await setting.run()
+
+    assert [refused.batch.offsets for refused in setting.refused] == [{0: 1}]
+    assert setting.journal.committed == [{0: 1}]
+    assert (setting.decider.forgotten, setting.feed.rewound) == (1, 1)
+
+
 async def test_the_spans_of_a_refused_transaction_are_not_exported(tmp_path: Path) -> None:
     setting = Setting(Feed(at(0), at(1), at(0)), Journal(refused=1), tmp_path / "rows")
     setting.decider.spans = [Span("decide a", Kind.CONSUMER, TraceContext(bytes(24), 1), None, 0)]
