@@ -9,6 +9,7 @@
     │   ├── UnknownRules                 the first event of a session names rules that nobody has published
     │   ├── SessionExists                an import found that its session exists already
     │   ├── WrongStatus                  the instance's status does not allow the operation
+    │   ├── IdReused                     an operation has the id of another one, so it would have no effect
     │   ├── TooLarge                     the record would exceed the size limit of its topic
     │   │   └── TooManyCommands              one event would cause more commands than a worker can hold in memory
     │   ├── NotPermitted                 the token of a request is missing or wrong
@@ -80,6 +81,10 @@ class SessionExists(CallError):
 
 class WrongStatus(CallError):
     """The instance's status does not allow this operation."""
+
+
+class IdReused(CallError):
+    """The id belongs to an earlier event that asks for something else, so this one would have no effect."""
 
 
 class TooLarge(CallError):

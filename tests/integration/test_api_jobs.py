@@ -97,7 +97,11 @@ def test_a_repeated_request_finds_the_job_of_the_first_one(clients: dict[str, ht
     finished_job(jane, first["id"])
     second = jane.post("/v1/jobs", json=body_of("skip", "repeated-"), headers=key).json()
     resumed = jane.post(f"/v1/jobs/{first['id']}/resume")
+    others = [
+        jane.post("/v1/jobs", json=body_of(*each), headers=key) for each in (("skip", "r"), ("replay", "repeated-"))
+    ]
 
+    assert [(each.status_code, each.json()["type"].rpartition(":")[2]) for each in others] == [(422, "key-reused")] * 2
     assert (second["id"], second["counts"]["applied"]) == (first["id"], SESSIONS)
     assert (resumed.status_code, resumed.json()["is_finished"]) == (202, True)
     pages = [jane.get(f"/v1/jobs/{first['id']}?limit=4&first={n}").json() for n in (0, 4)]

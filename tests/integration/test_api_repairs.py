@@ -103,6 +103,23 @@ def test_repeating_an_operation_with_its_key_has_no_further_effect(client: httpx
     assert [event["type"] for event in timeline(client, failed)].count("replay") == 1
 
 
+def test_a_key_of_another_request_is_refused_and_nothing_is_done(client: httpx.Client, failed: str) -> None:
+    wait_for_failure(client, failed)
+    key = {"Idempotency-Key": "used-once"}
+    assert client.post(f"{failed}/triggers/extra", headers=key).status_code == 202
+    wait_until(lambda: timeline(client, failed)[-1]["what"] == "extra fired", "the fire is applied")
+
+    refused = [
+        client.post(f"{failed}{INSTANCE}/replay", headers=key),
+        client.post(f"{failed}/configuration", json=RULES, headers=key),
+        client.delete(failed, headers=key),
+    ]
+
+    assert [(each.status_code, each.json()["type"].rpartition(":")[2]) for each in refused] == [(422, "key-reused")] * 3
+    assert timeline(client, failed)[-1]["what"] == "extra fired"
+    assert client.get(f"{failed}{INSTANCE}").json()["status"] == "failed"
+
+
 def test_a_skip_with_a_result_cascades(client: httpx.Client, failed: str) -> None:
     wait_for_failure(client, failed)
 
@@ -193,7 +210,7 @@ def test_published_rules_have_versions_and_their_publisher(client: httpx.Client)
     published = [client.post("/v1/rules/shipping", json=body).json() for _ in range(2)]
     shown = client.get("/v1/rules/shipping").json()
 
-    assert [each["version"] for each in published] == [1, None]
+    assert [(each["version"], each["changed"]) for each in published] == [(1, True), (1, False)]
     assert (shown["version"], shown["actor"], shown["configuration"]) == (1, "jane", RULES)
     assert client.post("/v1/rules/shipping", json={"configuration": {"t": {"after": 1}}}).status_code == 422
     assert client.get("/v1/rules/unknown").status_code == 404

@@ -108,7 +108,11 @@ class Call:
             raise ProblemError(Kind.INVALID_REQUEST, f"{parameter.name} is {text!r:.100}: {error}") from error
 
     async def read_body(self) -> bytes:
-        """Reads the body within its limits, also if it is sent in chunks or slowly."""
+        """Reads the body within its limits, also if it is sent in chunks or slowly. A compressed one is refused."""
+        encoding = self.headers.get("content-encoding", "identity")
+        if encoding.strip().lower() not in ("", "identity"):
+            detail = f"Content-Encoding is {encoding!r:.100}; send the body as it is, without compressing it"
+            raise ProblemError(Kind.UNSUPPORTED_MEDIA_TYPE, detail, headers={"Accept-Encoding": "identity"})
         return await read_body(self._request, self._limits)
 
     async def read_json(self) -> bytes:

@@ -25,7 +25,7 @@ from triggers.core.published_rules import MAX_VERSION
 from triggers.jobs.job import Job
 from triggers.jobs.planner import MAX_RATE, Selection
 from triggers.jobs.records import DEFAULT_RATE, LETTERS, MAX_ITEMS, Action, ItemState, JobChange
-from triggers.jobs.selection import check_filter
+from triggers.jobs.selection import check_filter, require_same_job
 from triggers.jobs.views import JobPreview, JobSummary, JobView, preview, summarize, view_job
 from triggers.queries import SessionQuery
 
@@ -178,7 +178,9 @@ class Jobs:
         jobs = self._services.jobs
         jobs.check_free()
         job = None if job_id is None else jobs.planner.existing(job_id)
-        if job is None:
+        if job is not None:
+            require_same_job(job.head, _change_of(body), _filter_of(body))
+        else:
             job = jobs.planner.create(self._select(body), actor=actor, rate=body.rate, job_id=job_id)
         if not job.is_finished:
             jobs.start(job.id)
@@ -257,7 +259,8 @@ _UNAVAILABLE: Final = (Kind.UNAVAILABLE, Kind.OVERLOADED)
 _PREVIEWED: Final = DocumentedResponse("The items that match now.", JobPreview)
 _RECORDED: Final = DocumentedResponse("The job is recorded and runs.", JobSummary)
 _OF_CREATING: Final = (
-    Kind.INVALID_EVENT, Kind.BODY_TIMEOUT, Kind.CONFLICT, Kind.TOO_LARGE, Kind.UNSUPPORTED_MEDIA_TYPE, *_UNAVAILABLE
+    Kind.INVALID_EVENT, Kind.BODY_TIMEOUT, Kind.CONFLICT, Kind.TOO_LARGE, Kind.UNSUPPORTED_MEDIA_TYPE, Kind.KEY_REUSED,
+    *_UNAVAILABLE,
 )  # fmt: skip
 _EXAMPLE: Final = {
     "action": "replay",

@@ -13,6 +13,7 @@ from triggers.errors import (
     BrokerUnavailable,
     CallError,
     EventsExpired,
+    IdReused,
     IncompleteLetter,
     InstanceNotFound,
     InvalidConfiguration,
@@ -60,6 +61,7 @@ class Kind(Enum):
     TOO_LARGE = ("too-large", 413, "The request is too large")
     UNSUPPORTED_MEDIA_TYPE = ("unsupported-media-type", 415, "The media type of the body is not supported")
     INVALID_CONFIGURATION = ("invalid-configuration", 422, "The rules are not valid")
+    KEY_REUSED = ("key-reused", 422, "The Idempotency-Key belongs to another request")
     RATE_LIMITED = ("rate-limited", 429, "The token has used up its rate")
     INTERNAL = ("internal", 500, "The request failed")
     UNAVAILABLE = ("unavailable", 503, "A broker or a worker does not answer")
@@ -143,6 +145,7 @@ _KINDS: Final[dict[type[TriggersError], Kind]] = {
     InvalidConfiguration: Kind.INVALID_CONFIGURATION,
     ReservedName: Kind.RESERVED_NAME,
     WrongStatus: Kind.WRONG_STATUS,
+    IdReused: Kind.KEY_REUSED,
     RulesLocked: Kind.CONFLICT,
     UnknownRules: Kind.CONFLICT,
     SessionExists: Kind.CONFLICT,

@@ -69,9 +69,10 @@ class Published(Struct, frozen=True, kw_only=True):
     """The effect of a publication."""
 
     name: str
-    version: int | None
-    """The new version, or None if the rules are published already."""
+    version: int
+    """The version that has these rules."""
     changed: bool
+    """False if it was published before, so that nothing has changed."""
 
 
 class RulesOperations(Struct, frozen=True):
@@ -144,14 +145,16 @@ class RulesOperations(Struct, frozen=True):
             locked=body.locked,
             actor=call.principal.name,
         )
-        published = await self.services.blocking.run(self._publish, event)
-        version = None if published is None else published.version
-        return json_response(Published(name=name, version=version, changed=published is not None))
+        return json_response(await self.services.blocking.run(self._publish, event))
 
-    def _publish(self, event: RulesPublished) -> RulesPublished | None:
+    def _publish(self, event: RulesPublished) -> Published:
         check_payload(event.configuration, "configuration")
         _check(event.configuration)
-        return StreamRules(self.services.settings, SOURCE).publish(event)
+        rules = StreamRules(self.services.settings, SOURCE)
+        if (published := rules.publish(event)) is not None:
+            return Published(name=event.name, version=published.version, changed=True)
+        newest = find_version(versions_of(rules.publications(), event.name), None)
+        return Published(name=event.name, version=newest.version, changed=False)
 
 
 def _check(rules: bytes) -> None:

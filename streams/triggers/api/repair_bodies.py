@@ -75,7 +75,7 @@ class AdoptBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 DESCRIPTION: Final = (
     "The event is recorded with the name of the token as its actor, and the timeline shows it. With an"
-    " Idempotency-Key, repeating the request has no further effect."
+    " Idempotency-Key, repeating the request has no further effect, and another request with that key is refused."
 )
 _EXAMPLE: Final[dict[str, Any]] = {"session": "order-1", "partition": 3, "offset": 18}
 RESPONSES: Final = {
@@ -97,6 +97,7 @@ REFUSALS: Final = (
     Kind.TOO_LARGE,
     Kind.UNSUPPORTED_MEDIA_TYPE,
     Kind.INVALID_CONFIGURATION,
+    Kind.KEY_REUSED,
     Kind.UNAVAILABLE,
     Kind.OVERLOADED,
 )

@@ -217,5 +217,5 @@ def _delete(path: str, handler: Handler) -> Operation:
         description="Results that arrive later change nothing. A later event begins a new session.",
         parameters=(UID, IDEMPOTENCY_KEY),
         responses=RESPONSES,
-        problems=(Kind.SESSION_NOT_FOUND, Kind.CONFLICT, Kind.UNAVAILABLE, Kind.OVERLOADED),
+        problems=(Kind.SESSION_NOT_FOUND, Kind.CONFLICT, Kind.KEY_REUSED, Kind.UNAVAILABLE, Kind.OVERLOADED),
     )

@@ -15,6 +15,7 @@ from triggers.client.async_publisher import AsyncPublisher
 from triggers.client.blocking_calls import BlockingCalls
 from triggers.client.published_rules import StreamRules, version_to_adopt
 from triggers.client.repair_checks import Check, require_repairable, require_settable, require_unfinished
+from triggers.client.repeated_operations import find_repeated
 from triggers.client.session_events import SessionEvents
 from triggers.client.session_reader import SessionReader
 from triggers.codec import encode_key
@@ -35,10 +36,10 @@ from triggers.errors import (
     BeingDeleted,
     InstanceNotFound,
     InvalidConfiguration,
+    NotFound,
     RulesLocked,
     SessionNotFound,
     TryAgain,
-    WrongStatus,
 )
 from triggers.kafka.sender import Coordinates
 from triggers.settings import Settings
@@ -85,25 +86,24 @@ class SessionRepairs:
     async def change(self, uid: str, event: InstanceRepair) -> Repaired:
         """Checks that the instance allows the event, publishes it, and returns the instance as it is afterwards.
 
-        A repeated request finds the instance changed by the first one; an event with the same id says so. Raises
-        SessionNotFound, InstanceNotFound, WrongStatus, TooLarge and TryAgain.
+        A repeated request, which has the id of the first one, gets the event of that. Raises SessionNotFound,
+        InstanceNotFound, WrongStatus, IdReused, TooLarge and TryAgain.
         """
+        earlier = await self._run(self._find_earlier, uid, event)
         session = await self._run(self._reader.read, uid)
-        try:
-            check_of(event)(find_instance(session, event.instance), session.edition)
-        except WrongStatus:
-            earlier = None if event.id is None else await self._run(self._find_earlier, session, event)
-            if earlier is None:
-                raise
+        if earlier is not None:
             return _repaired(uid, event, earlier, session)
+        check_of(event)(find_instance(session, event.instance), session.edition)
         coordinates = await self._publisher.publish(uid, event, self._source)
         return _repaired(uid, event, coordinates, await self._read_after(uid, coordinates))
 
     async def configure(self, uid: str, event: ConfigurationUpdated) -> Repaired:
-        """Adds rules to a session. Raises InvalidConfiguration and RulesLocked as well."""
+        """Adds rules to a session. Raises InvalidConfiguration, RulesLocked and IdReused as well."""
         encode_key(uid)
         check_payload(event.configuration, "the rules")
         validate_configuration(event.configuration)
+        if (earlier := await self._run(self._find_earlier, uid, event)) is not None:
+            return Repaired(uid=uid, coordinates=earlier, id=event.id)
         await self._run(self._require_unlocked, uid)
         coordinates = await self._publisher.publish(uid, event, self._source)
         session = await self._read_after(uid, coordinates)
@@ -113,9 +113,11 @@ class SessionRepairs:
         """Binds a session to a version of published rules; 0 means the newest one.
 
         Raises SessionNotFound, NotFound for rules that nobody has published, CallError for a version that the session
-        would leave again, and InvalidConfiguration if the session's own rules do not fit it.
+        would leave again, InvalidConfiguration if the session's own rules do not fit it, and IdReused.
         """
         await self._run(self._reader.read, uid)
+        if (earlier := await self._run(self._find_earlier, uid, event)) is not None:
+            return Repaired(uid=uid, coordinates=earlier, id=event.id)
         version = await self._run(self._version_to_adopt, event)
         event = replace(event, version=version)
         coordinates = await self._publisher.publish(uid, event, self._source)
@@ -129,8 +131,12 @@ class SessionRepairs:
         return Repaired(uid=uid, coordinates=coordinates, id=event.id, is_applied=session is not None)
 
     async def delete(self, uid: str, event: DeletionRequested) -> Repaired:
-        """Deletes a session and waits until it is gone. Raises BeingDeleted if it has begun again at once."""
+        """Deletes a session and waits until it is gone.
+
+        Raises BeingDeleted if it has begun again at once, and IdReused.
+        """
         await self._run(self._reader.read, uid)
+        await self._run(self._find_earlier, uid, event)
         coordinates = await self._publisher.publish(uid, event, self._source)
         try:
             session = await self._read_after(uid, coordinates)
@@ -167,13 +173,19 @@ class SessionRepairs:
                     " publish another version of them"
                 )
 
-    def _find_earlier(self, session: SessionView, event: OperatorEvent) -> Coordinates | None:
-        """Returns the coordinates of an event of the same class and id in the session, or None. Blocks."""
-        partition = self._reader.event_offsets(session.uid).partition
-        for each in self._events.read_session(session.uid):
-            if type(each) is type(event) and each.id == event.id:
-                return Coordinates(partition, each.position)
-        return None
+    def _find_earlier(self, uid: str, event: OperatorEvent) -> Coordinates | None:
+        """Returns the coordinates of the event that this one repeats, or None. Blocks. Raises IdReused.
+
+        If the session's events cannot be read, the event is published nevertheless, and the engine decides.
+        """
+        if event.id is None:
+            return None
+        try:
+            earlier = find_repeated(self._events.read_session(uid), event)
+            partition = self._reader.event_offsets(uid).partition
+        except (NotFound, TryAgain):
+            return None
+        return None if earlier is None else Coordinates(partition, earlier.position)
 
 
 def check_of(event: InstanceRepair) -> Check:

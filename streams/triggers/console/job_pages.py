@@ -33,7 +33,7 @@ from triggers.jobs.job import Job
 from triggers.jobs.job_log import JobLog
 from triggers.jobs.planner import Selection, new_job_id
 from triggers.jobs.records import DEFAULT_RATE, LETTERS, MAX_ITEMS, Action, ItemState, JobChange
-from triggers.jobs.selection import check_filter
+from triggers.jobs.selection import check_filter, require_same_job
 from triggers.jobs.views import PARTICIPLES, SAMPLE, count_items, summarize, view_job
 
 _JOBS: Final = 100
@@ -145,7 +145,9 @@ class JobActions:
         jobs, job_id = self._services.jobs, job_id_of(form)
         jobs.check_free()
         job = jobs.planner.existing(job_id)
-        if job is None:
+        if job is not None:
+            require_same_job(job.head, change)  # the filter is in the address; its durations end later each time
+        else:
             selection = self._select(change, target, counted_of(form))
             job = jobs.planner.create(selection, actor=actor, rate=rate_of(form), job_id=job_id)
         if not job.is_finished:

@@ -12,8 +12,8 @@ from triggers.client.letter_query import LetterQuery
 from triggers.client.repair_checks import require_repairable, require_unfinished
 from triggers.core.statuses import REPLAYABLE_IN_EDITION_2, RESOLVED, SKIPPABLE, Status
 from triggers.core.view import InstanceView, SessionView
-from triggers.errors import CallError, WrongStatus
-from triggers.jobs.records import Action, JobChange, JobItem
+from triggers.errors import CallError, IdReused, WrongStatus
+from triggers.jobs.records import Action, JobChange, JobCreated, JobItem
 from triggers.queries import FoundSession, SessionQuery
 
 _MAX_REASON: Final = 160
@@ -55,6 +55,28 @@ def check_filter(action: Action, query: SessionQuery | LetterQuery) -> None:
         letter_filter_for(query)
     else:
         filter_for(action, query)
+
+
+def require_same_job(created: JobCreated, change: JobChange, query: SessionQuery | LetterQuery | None = None) -> None:
+    """Raises IdReused unless a recorded job makes this change, and to what this filter finds, if one is given.
+
+    The rate does not matter.
+    """
+    if query is not None:
+        query = letter_filter_for(query) if isinstance(query, LetterQuery) else filter_for(change.action, query)
+    if query not in {None, created.letters or created.where} or not _is_same_change(created.change, change):
+        raise IdReused(
+            f"a job has this id or Idempotency-Key already, and has another filter or other options: {created.job};"
+            " send the request with an id of its own"
+        )
+
+
+def _is_same_change(recorded: JobChange, wanted: JobChange) -> bool:
+    """Compares the options as JSON. A recorded job has the number of the version that was the newest one."""
+    if wanted.version == 0:
+        recorded = msgspec.structs.replace(recorded, version=0)
+    first, second = (msgspec.json.decode(msgspec.json.encode(each)) for each in (recorded, wanted))
+    return bool(first == second)
 
 
 def items_of_failures(session: FoundSession, query: SessionQuery) -> list[JobItem] | None:

@@ -75,6 +75,7 @@ async def test_the_document_and_the_health_need_no_token(client: httpx.AsyncClie
         ({"idempotency-key": "a\tb"}, b"", 400),
         ({"idempotency-key": "x" * 256}, b"", 400),
         ({"content-type": "text/plain"}, b"{}", 415),
+        ({"content-type": "application/json", "content-encoding": "gzip"}, b"{}", 415),
         ({"content-type": "application/json"}, b"{", 400),
         ({"content-type": "application/json"}, b'{"kwargs": {"a": 1, "a": 2}}', 400),
         ({"content-type": "application/json"}, b'{"kwargs": {}, "unknown": 1}', 400),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec import Raw
 
-from triggers.errors import CallError
+from triggers.client.letter_query import LetterQuery
+from triggers.errors import CallError, IdReused
 from triggers.jobs.job import Job
 from triggers.jobs.records import (
     Action,
@@ -21,7 +22,7 @@ from triggers.jobs.records import (
     decode_job_record,
     encode_job_record,
 )
-from triggers.jobs.selection import filter_for
+from triggers.jobs.selection import filter_for, require_same_job
 from triggers.jobs.views import view_job
 from triggers.queries import SessionQuery
 
@@ -127,3 +128,58 @@ def test_a_cancellation_ends_what_is_pending_and_nothing_else(job: Job) -> None:
     assert (job.first_pending(5), job.is_finished) == ([], False)
     job.apply(result(0, ItemState.APPLIED), 50)
     assert job.is_finished
+
+
+WHERE = SessionQuery(exception="Declined")
+SAME_JOB = JobCreated(
+    job="j",
+    change=JobChange(action=Action.REPLAY, kwargs={"paid": Raw(b'{"eur": 4}')}),
+    where=filter_for(Action.REPLAY, WHERE),
+    items=3,
+    rate=50.0,
+)
+ADOPTION = JobCreated(
+    job="j", change=JobChange(action=Action.ADOPT, rules="orders", version=2), where=WHERE, items=3, rate=50.0
+)
+LETTER_JOB = JobCreated(
+    job="j",
+    change=JobChange(action=Action.REDRIVE),
+    where=SessionQuery(),
+    letters=LetterQuery(reason="bad json"),
+    items=3,
+    rate=50.0,
+)
+
+
+@pytest.mark.parametrize(
+    ("created", "change", "query"),
+    [
+        (SAME_JOB, JobChange(action=Action.REPLAY, kwargs={"paid": Raw(b'{"eur":4}')}), WHERE),
+        (SAME_JOB, JobChange(action=Action.REPLAY, kwargs={"paid": Raw(b'{"eur":4}')}), None),
+        (ADOPTION, JobChange(action=Action.ADOPT, rules="orders"), WHERE),
+        (LETTER_JOB, JobChange(action=Action.REDRIVE), LetterQuery(reason="bad json")),
+    ],
+)
+def test_a_request_that_is_repeated_means_the_same_job(
+    created: JobCreated, change: JobChange, query: SessionQuery | LetterQuery | None
+) -> None:
+    require_same_job(created, change, query)
+
+
+@pytest.mark.parametrize(
+    ("created", "change", "query"),
+    [
+        (SAME_JOB, JobChange(action=Action.REPLAY, kwargs={"paid": Raw(b'{"eur":5}')}), WHERE),
+        (SAME_JOB, JobChange(action=Action.REPLAY), WHERE),
+        (SAME_JOB, JobChange(action=Action.SKIP), WHERE),
+        (SAME_JOB, SAME_JOB.change, SessionQuery(exception="Declined", prefix="a")),
+        (ADOPTION, JobChange(action=Action.ADOPT, rules="orders", version=1), WHERE),
+        (LETTER_JOB, JobChange(action=Action.REDRIVE), LetterQuery(reason="bad avro")),
+        (LETTER_JOB, JobChange(action=Action.DISCARD), LetterQuery(reason="bad json")),
+    ],
+)
+def test_another_job_with_the_id_of_a_recorded_one_is_refused(
+    created: JobCreated, change: JobChange, query: SessionQuery | LetterQuery
+) -> None:
+    with pytest.raises(IdReused, match="another filter or other options: j"):
+        require_same_job(created, change, query)
