@@ -68,6 +68,7 @@ def test_sessions_are_found_by_what_is_wrong_with_them(shop: Settings) -> None:
     assert uids(shop, "--missing", "t_bill", "--trigger", "address") == ["order 1"]
     assert uids(shop, "--status", "scheduled", "--prefix", "order") == ["order 0", "order 3", "order 4"]
     assert uids(shop, "--older-than", "1h") == uids(shop, "--rules", "orders@2") == []
+    assert run(shop, "list", "--rules", "orders@2").stdout == "No session matches.\n"
 
 
 def test_the_list_of_failed_sessions_begins_with_the_reasons(shop: Settings) -> None:

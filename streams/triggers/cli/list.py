@@ -71,7 +71,10 @@ def print_groups(groups: FailureGroups) -> None:
 
 
 def _print_sessions(page: Page, query: SessionQuery) -> None:
-    if query.wants_failed or query.stuck_ms is not None:
+    if not page.sessions:
+        found = "There are no sessions" if query.is_empty else "No session matches"
+        click.echo(f"{found}{'' if page.cursor is None else ' in this part of the search'}.")
+    elif query.wants_failed or query.stuck_ms is not None:
         print_table(*_reasons(page.sessions))
     else:
         print_table(*_facts(page.sessions))

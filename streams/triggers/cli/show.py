@@ -118,7 +118,8 @@ def _print_exception(name: str, exception: ExceptionView) -> None:
     print_line(f"{name} failed with {exception.type}{': ' if exception.message else ''}{_line(exception.message)}")
     left_out = len(exception.traceback) - _TRACEBACK_LINES
     if left_out > 0:
-        click.echo(f"  … {left_out} lines are left out; --json has all of them")
+        lines = "1 line is" if left_out == 1 else f"{left_out} lines are"
+        click.echo(f"  … {lines} left out; --json has all of them")
     for line in exception.traceback[-_TRACEBACK_LINES:]:
         print_line(f"  {line}")
 

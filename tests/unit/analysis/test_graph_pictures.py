@@ -135,6 +135,17 @@ def graphs(draw: st.DrawFn) -> tuple[list[Size], list[tuple[int, int]]]:
     return sizes, draw(st.lists(st.tuples(node, node), max_size=20)) if sizes else []
 
 
+def test_a_long_title_does_not_widen_the_picture() -> None:
+    picture = Picture(title="u" * 500, nodes=(Node(id="a", shape=Shape.TASK, lines=("a",)),), edges=())
+
+    drawn = ET.fromstring(svg(picture))  # noqa: S314  # it is ours
+
+    texts = [element.text or "" for element in drawn.iter() if element.tag.endswith("text")]
+    assert texts[0] == "u" * 79 + "…"
+    assert int(drawn.attrib["width"]) < 800
+    assert drawn[0].text == "u" * 500, "the name for screen readers is complete"
+
+
 @given(graphs())
 def test_nodes_do_not_overlap_and_routes_join_their_sides(graph: tuple[list[Size], list[tuple[int, int]]]) -> None:
     sizes, edges = graph

@@ -18,6 +18,8 @@ _PADDING = 9.0
 _MARGIN = 16.0
 _TITLE = 28.0
 _LOOP = 20.0
+_MAX_TITLE = 80
+"""Characters of the title that are drawn. A longer one would make the picture wider than what it shows."""
 _LABEL: Final = 'class="edge" text-anchor="middle"'
 _LOOKS: Final = {
     Line.AFTER: 'stroke="#444" marker-end="url(#arrow)"',
@@ -49,13 +51,14 @@ def svg(picture: Picture) -> str:
     numbers = {node.id: number for number, node in enumerate(picture.nodes)}
     sizes = [_size(node) for node in picture.nodes]
     layout = lay_out(sizes, [(numbers[edge.source], numbers[edge.target]) for edge in picture.edges])
-    width = max(layout.size.width, _width(picture.title) * 1.3) + 2 * _MARGIN
+    title = picture.title if len(picture.title) <= _MAX_TITLE else picture.title[: _MAX_TITLE - 1] + "…"
+    width = max(layout.size.width, _width(title) * 1.3) + 2 * _MARGIN
     height = layout.size.height + _TITLE + _LOOP + 2 * _MARGIN
     return "\n".join((
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" role="img">',
         f"<title>{_text(picture.title)}</title>",
         _HEAD,
-        f'<text class="title" x="{_MARGIN:.0f}" y="{_MARGIN + _FONT:.0f}">{_text(picture.title)}</text>',
+        f'<text class="title" x="{_MARGIN:.0f}" y="{_MARGIN + _FONT:.0f}">{_text(title)}</text>',
         f'<g transform="translate({_MARGIN:.0f} {_MARGIN + _TITLE + _LOOP:.0f})">',
         *_lines(picture, layout, sizes, numbers),
         "</g>\n</svg>\n",

@@ -2,6 +2,9 @@
 // Without scripts, the links lead to the same pages.
 "use strict";
 
+// On a narrow screen, the names of the pages are in a row that scrolls; it begins where this page is.
+document.querySelector('.bar nav [aria-current="page"]')?.scrollIntoView({ block: "nearest", inline: "center" });
+
 const form = document.getElementById("travel");
 
 if (form) {
