@@ -16,7 +16,7 @@ from tests.support.skipping_clients import BlindConsumer, SkippingConsumer, make
 from tests.support.topic_reader import wait_until
 from tests.support.topic_setup import create_topics
 
-from triggers.celery import command_source, unproven_gaps
+from triggers.celery import command_source, gap_proofs
 from triggers.celery.dispatcher import Dispatcher
 from triggers.celery.reader import Reader
 from triggers.celery.result_publisher import ResultPublisher
@@ -123,8 +123,8 @@ def test_a_gap_that_cannot_be_proved_ends_the_reader_and_no_commit_passes_it(
     with monkeypatch.context() as planted:
         planted.setattr(gap_reader, "Consumer", BlindConsumer)
         planted.setattr(background_gap_reader, "_PROOF_S", 0.5)
-        planted.setattr(unproven_gaps, "_PAUSE_S", 0.1)
-        planted.setattr(unproven_gaps, "_PATIENCE_S", 2.0)
+        planted.setattr(gap_proofs, "_PAUSE_S", 0.1)
+        planted.setattr(gap_proofs, "_PATIENCE_S", 2.0)
         commands = Commands(settings)
 
         def has_died() -> bool:

@@ -11,23 +11,26 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from triggers.celery import no_broker
 from triggers.celery.brokers import check_durable_broker
 from triggers.celery.celery_private import check_celery
 from triggers.celery.command_sender import CommandSender
 from triggers.celery.command_source import CommandSource, Delivery
-from triggers.celery.dispatch_metrics import DispatchMetrics
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.celery.screening import Screening
 from triggers.core.commands import CancelTask, RunTask
 from triggers.kafka.denials import check_permissions
 from triggers.kafka.permissions import Process
+from triggers.kafka.records import Record, timestamp_ms
 from triggers.settings import Settings
-from triggers.telemetry.exposition import serve_metrics
+from triggers.telemetry import service_families as families
+from triggers.telemetry.catalogue import MeasuredProcess
+from triggers.telemetry.exposition import new_registry, serve_metrics
+from triggers.telemetry.families import MeasuredFamilies
 from triggers.telemetry.tracing import export_spans
 from triggers.topology import Queue, Topology, parse_queues, queue_title
 
@@ -218,3 +221,25 @@ def _stop_signals() -> Iterator[threading.Event]:
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
+
+
+class DispatchMetrics:
+    """Counts and times dispatched commands."""
+
+    def __init__(self, backlog: Callable[[], Iterable[tuple[str, int]]]) -> None:
+        """`backlog` returns the number of commands that are not dispatched, by queue."""
+        self.registry = registry = new_registry(MeasuredProcess.DISPATCHER)
+        self._dispatched = families.DISPATCHED.create(registry)
+        self._seconds = families.DISPATCH_SECONDS.create(registry)
+        self.faults = families.DISPATCH_FAULTS.create(registry)
+        MeasuredFamilies(
+            (families.BACKLOG,),
+            lambda: ((families.BACKLOG, ((queue,), number)) for queue, number in backlog()),
+            registry,
+        )
+
+    def record_dispatch(self, delivery: Delivery) -> None:
+        """Records that the Celery broker has a command."""
+        self._dispatched.inc()
+        waited_ms = time.time_ns() / 1_000_000 - timestamp_ms(cast("Record", delivery.message))
+        self._seconds.observe(max(0.0, waited_ms / 1000))  # the clocks of two machines may differ

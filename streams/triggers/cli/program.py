@@ -10,10 +10,10 @@ from typing import Any
 import click
 from typing_extensions import override
 
-from triggers.cli.option_variables import name_variables
 from triggers.cli.printable import printable
 from triggers.cli.suggesting_group import SuggestingGroup
 from triggers.errors import AccessDenied, CallError, MissingExtra, NotFound, TriggersError, TryAgain
+from triggers.settings import PREFIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,3 +165,18 @@ def main(ctx: click.Context, brokers: str | None, namespace: str | None, kafka_c
 def command_names() -> Sequence[str]:
     """Return the names of all commands, for the tests of the docs."""
     return list(COMMANDS)
+
+
+def name_variables(command: click.Command, *path: str) -> None:
+    """Give the options of the command at this path, and of its subcommands, their variables. Idempotent.
+
+    An option that has a variable keeps it, such as that of a setting. click's own names for variables would be those of
+    the parameters in Python, which often differ from the options because of Python's reserved and common names.
+    """
+    if isinstance(command, click.Group):
+        for name, subcommand in command.commands.items():
+            name_variables(subcommand, *path, name)
+    for option in command.params:
+        if isinstance(option, click.Option) and option.envvar is None:
+            flag = max(option.opts, key=len).lstrip("-")
+            option.envvar = PREFIX + "_".join((*path, flag)).upper().replace("-", "_")

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from triggers.dev.app_check import find_fault
+from triggers.celery import app_check
 from triggers.dev.child_process import Relay
 from triggers.dev.code_watch import CodeWatch
 from triggers.dev.stack import Stack, celery_service, environment
+from triggers.redaction import without_secrets
 from triggers.settings import Settings
 
 _SHOWN_FILES = 3
+_PATIENCE_S = 60.0
 
 
 class CeleryWorkers:
@@ -60,3 +65,18 @@ class CeleryWorkers:
 def _title(app: str, apps: Sequence[str]) -> str:
     """Returns the name of an app's processes. A single app needs none of its own."""
     return "celery" if len(apps) == 1 else app.replace(":", ".")
+
+
+def find_fault(app: str, env: Mapping[str, str], folder: Path) -> str:
+    """Returns why workers of the app could not start or would get no commands, without passwords, or empty text."""
+    command, whole = [sys.executable, "-m", app_check.__name__, app], {**os.environ, **env}
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=whole, capture_output=True, text=True, timeout=_PATIENCE_S, check=False
+        )
+    except subprocess.TimeoutExpired:  # a slow import is not a fault; the workers will show
+        return ""
+    if done.returncode == 0:
+        return ""
+    output = done.stdout.strip() or done.stderr.strip() or f"-A {app}: the import of the app has ended the process"
+    return without_secrets(output.splitlines()[-1])

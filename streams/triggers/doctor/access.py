@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaException, Producer
 
 from triggers.doctor.findings import DoctorVerdict, Finding
-from triggers.kafka.connection import unavailable
+from triggers.kafka.client_kind import ClientKind
+from triggers.kafka.connection import client_options, unavailable
 from triggers.kafka.denials import find_denied
 from triggers.kafka.error_codes import NOT_PERMITTED
 from triggers.kafka.permissions import Permission, Process, Resource, permissions_of
-from triggers.kafka.transactional_trial import start_and_end
 from triggers.settings import Settings
 
 _TIMEOUT_S: Final = 10.0
@@ -43,3 +43,12 @@ def _denied_transactions(settings: Settings, process: Process) -> Iterator[Permi
                 if error.args[0].code() not in NOT_PERMITTED:
                     raise
                 yield permission
+
+
+def start_and_end(settings: Settings, transactional_id: str, timeout_s: float) -> None:
+    """Registers a producer with the id and writes nothing. Blocks. Raises KafkaException.
+
+    A producer that already uses the id is fenced, so pass an id that nobody uses.
+    """
+    options = client_options(settings, ClientKind.PRODUCER, {"transactional.id": transactional_id})
+    Producer(options).init_transactions(timeout_s)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from heapq import merge
+from itertools import groupby
+from operator import itemgetter
 from typing import Final, cast
 
 from confluent_kafka import Message
@@ -22,7 +25,6 @@ from triggers.kafka.bulk_sender import BulkRecord, BulkSender
 from triggers.kafka.group_offsets import read_group_offsets
 from triggers.kafka.range_reads import read_range
 from triggers.kafka.records import Record, headers_of
-from triggers.recovery.changelog_difference import find_differences
 from triggers.recovery.changelog_rows import read_changelog
 from triggers.recovery.fold_files import folded_partitions, temporary_rows
 from triggers.recovery.folded_partition import FoldedPartition, stored_rows
@@ -32,6 +34,9 @@ from triggers.settings import Settings
 from triggers.topology import Topology, partition_of
 
 _REPORTED_EVERY: Final = 5_000
+Row = tuple[bytes, bytes]
+
+_key = itemgetter(0)
 
 
 class PartitionRebuilt(Struct, frozen=True, kw_only=True):
@@ -207,3 +212,18 @@ def _apply(folded: FoldedPartition, uid: str, event: Event) -> None:
     """Applies an event, unless the core refuses it, as it did when the event became a dead letter."""
     with suppress(CallError, NotFound):
         folded.apply(uid, event)
+
+
+def find_differences(folded: Iterable[Row], stored: Iterable[Row]) -> Iterator[tuple[bytes, bytes | None]]:
+    """Yields what must be written so that the stored rows become the folded ones; None deletes a row.
+
+    Both are in the order of their keys.
+    """
+    theirs = ((key, None, row) for key, row in stored)
+    ours = ((key, row, None) for key, row in folded)
+    for key, entries in groupby(merge(ours, theirs, key=_key), key=_key):
+        pairs = list(entries)
+        wanted = next((row for _, row, _ in pairs if row is not None), None)
+        actual = next((row for *_, row in pairs if row is not None), None)
+        if wanted != actual:
+            yield key, wanted

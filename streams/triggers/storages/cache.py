@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, cast
+from zlib import crc32
 
 from typing_extensions import override
 
 from triggers.errors import CallError
 from triggers.storages.base import BaseStorageBackend, Stored
-from triggers.storages.cache_locks import resolve_cache
+from triggers.storages.cache_locks import acquire_lock, resolve_cache
 
 try:
     from django.core.cache import DEFAULT_CACHE_ALIAS, BaseCache, caches
@@ -17,12 +18,14 @@ try:
 except ImportError as error:
     raise ImportError("CacheStorageBackend needs Django: pip install 'kafka-triggers[django]'") from error
 
-from triggers.storages.cache_due_index import DueIndex
 from triggers.storages.checked_cache import check_timeout, checked_cache
 
 __all__ = ["CacheStorageBackend"]
 
 _PREFIX: Final = "triggers.storages.cache"
+_DUE_PREFIX: Final = "triggers.storages.cache.due"
+_PARTS: Final = 64
+"""Number of cache entries of the index. Each is read and written as a whole, under a lock of its own."""
 
 
 class CacheStorageBackend(BaseStorageBackend):
@@ -110,3 +113,35 @@ class CacheStorageBackend(BaseStorageBackend):
             "metas": self._metas,
         }
         self._checked.write(self.cache_key, session, self.timeout)
+
+
+class DueIndex:
+    """The due times of sessions. They never expire; `run_due` removes those of sessions that have expired."""
+
+    def __init__(self, cache: BaseCache) -> None:
+        self._cache = cache
+        self._checked = checked_cache(cache)
+
+    def store(self, uid: str, due: int | None) -> None:
+        """Stores when the session's first timer is due, in milliseconds since 1970; None removes the session."""
+        key = _key(crc32(uid.encode()) % _PARTS)
+        if due is None and uid not in self._read(key):
+            return
+        with acquire_lock(f"{key}:lock", cache=self._cache):
+            times = self._read(key)
+            times.pop(uid, None)
+            if due is not None:
+                times[uid] = due
+            self._checked.write(key, times, None)
+
+    def sessions(self, now: int) -> list[str]:
+        """Returns the UIDs of the sessions whose first timer may be due at `now`."""
+        parts = [self._read(_key(number)) for number in range(_PARTS)]
+        return sorted(uid for times in parts for uid, due in times.items() if due <= now)
+
+    def _read(self, key: str) -> dict[str, int]:
+        return dict(cast("dict[str, int] | None", self._checked.read(key)) or {})
+
+
+def _key(number: int) -> str:
+    return f"{_DUE_PREFIX}:{number}"

@@ -22,7 +22,6 @@ from triggers.process.exits import ExitCode, Stop
 from triggers.process.footprint import trim_malloc
 from triggers.store.orphaned_transactions import OrphanedTransactions
 from triggers.store.partition_rows import PartitionRows, StorageFailed
-from triggers.store.restore_request import RestoreRequest
 from triggers.store.restore_run import PartitionRestore, RestoreRun
 from triggers.store.restored_rows import last_rows
 from triggers.store.second_reader import SecondReader
@@ -240,3 +239,17 @@ class Restorer:
                 if partition in request.wanted and not request.stop.is_set():
                     self._rows_of(partition).write(rows, verified.get(partition))
                     self._metrics.restored_rows.inc(len(fetched))
+
+
+class RestoreRequest:
+    """The partitions that a restore was requested for and that have not been revoked since.
+
+    A restore waits for the one before it. If the partitions were only known to the waiting thread, one that is revoked
+    meanwhile would be restored nevertheless, into files that are closed by then.
+    """
+
+    def __init__(self, partitions: Iterable[int]) -> None:
+        self.wanted = set(partitions)
+        """Changed only with the restorer's lock for writing."""
+        self.stop = Event()
+        """Set it to end the restore before its next write."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from triggers.celery.unproven_gaps import UnprovenGaps
+from triggers.celery.gap_proofs import UnprovenGaps
 
 
 @pytest.fixture

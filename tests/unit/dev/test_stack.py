@@ -11,8 +11,7 @@ import pytest
 from tests.support.topic_reader import wait_until
 
 from triggers.celery.app_check import describe_fault
-from triggers.dev.app_check import find_fault
-from triggers.dev.celery_workers import CeleryWorkers
+from triggers.dev.celery_workers import CeleryWorkers, find_fault
 from triggers.dev.child_process import Relay
 from triggers.dev.code_watch import CodeWatch
 from triggers.dev.stack import Service, Stack, celery_service, environment, queues_of

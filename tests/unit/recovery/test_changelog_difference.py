@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from triggers.core.state.rows import MemoryRows
-from triggers.recovery.changelog_difference import find_differences
+from triggers.recovery.changelog_rebuild import find_differences
 
 ROWS = st.dictionaries(st.binary(min_size=1, max_size=2), st.binary(max_size=1), max_size=8)
 

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from tests.support.scraped import differences, parse, scrape, value_of
 
-from triggers.celery.dispatch_metrics import DispatchMetrics
+from triggers.celery.dispatcher import DispatchMetrics
 from triggers.celery.run_metrics import RunMetrics
 from triggers.errors import SettingsError
 from triggers.hooks.hook_metrics import HookMetrics

@@ -16,8 +16,7 @@ from triggers.agent.faust.partition_store import PartitionStore, session_table
 from triggers.agent.faust.recovery import BulkTableManager, OwnedPartitions
 from triggers.agent.faust.transport import AgentConsumer, AgentTransport
 from triggers.kafka.installed_topics import InstalledTopics
-from triggers.store.restore import Restorer
-from triggers.store.restore_request import RestoreRequest
+from triggers.store.restore import Restorer, RestoreRequest
 from triggers.topology import Topology
 
 PARTITIONS = range(4)
