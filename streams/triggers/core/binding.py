@@ -24,7 +24,7 @@ from triggers.core.events import (
 )
 from triggers.core.plan import Plan
 from triggers.core.published_rules import PublishedRules
-from triggers.core.state.header import RuleBinding
+from triggers.core.state.header_parts import RuleBinding
 from triggers.core.state.session import Session
 from triggers.core.updates import switch_rules
 from triggers.errors import CallError, InvalidConfiguration, SessionNotFound, UnknownRules

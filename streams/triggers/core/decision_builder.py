@@ -6,7 +6,7 @@ from mypy_extensions import mypyc_attr
 
 from triggers.core.commands import Command, Outcome
 from triggers.core.decision import Decision, FireRecord
-from triggers.core.events import SessionEvent, TriggerFired
+from triggers.core.events import SessionEvent
 from triggers.core.follow_ups import FollowUps
 from triggers.core.state.session import Session
 from triggers.core.trace_context import sampled_span
@@ -17,7 +17,6 @@ class DecisionBuilder:
     """Collects the effects of one event on a session until the decision is built."""
 
     __slots__ = (
-        "_event",
         "cascade_depth",
         "changed",
         "command_bytes",
@@ -32,7 +31,7 @@ class DecisionBuilder:
 
     def __init__(self, session: Session, event: SessionEvent, outcome: Outcome = Outcome.APPLIED) -> None:
         self.session = session
-        self.time = event.time
+        self.time = session.time
         self.outcome = outcome
         self.commands: list[Command] = []
         self.changed: list[tuple[str, str]] = []
@@ -42,7 +41,6 @@ class DecisionBuilder:
         """Number of results in a row that led to what this event schedules, or 0 if it comes from outside."""
         self.span = b"" if event.trace is None else sampled_span(event.trace)
         """The span of the event, or empty if its trace is not sampled."""
-        self._event = event
         plan = session.plan.edition_2
         self.follow = None if plan is None else FollowUps(plan, session.variables())
         """The effects of the event besides commands in edition 2, or None in edition 1."""
@@ -53,20 +51,12 @@ class DecisionBuilder:
 
         In edition 2 it is the session's clock, which never runs backwards.
         """
-        recorded = self._event.recorded or self._event.time
-        return recorded if self.follow is None else max(recorded, self.session.header.clock)
+        return self.session.recorded if self.follow is None else self.session.clock
 
     @property
     def position(self) -> int:
         """The event's position in the log."""
-        return self._event.position
-
-    def origin_of(self, trigger: str) -> tuple[str | None, str | None]:
-        """Returns the id and the source of the event if it fires the trigger itself, rather than through a result."""
-        event = self._event
-        if type(event) is TriggerFired and event.trigger == trigger:
-            return event.id, event.source
-        return None, None
+        return self.session.position
 
     def record_status(self, instance: str, status: str) -> None:
         """Adds a status that an instance got."""

@@ -64,7 +64,7 @@ def begin_again(session: Session) -> None:
     """Starts a new session under this UID: if it has a grave, removes the grave's timer."""
     if session.header.deleted:
         _stop_timer(session)
-        session.header.deleted, session.header.clock = False, 0
+        session.header.deleted, session.clock = False, session.recorded
 
 
 def handle_session_timer(session: Session, event: TimerFired) -> Decision:

@@ -14,7 +14,7 @@ from triggers.core.decision_builder import DecisionBuilder
 from triggers.core.fired_kwargs import FiredKwargs
 from triggers.core.follow_ups import FollowUps
 from triggers.core.plan import Rule
-from triggers.core.state.header import LastFire
+from triggers.core.state.latest import make_stamp
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.task_offer import TaskOffer, begin_delay
 
@@ -43,8 +43,9 @@ def fire_in_edition_2(builder: DecisionBuilder, follow: FollowUps, fired: FiredK
     for rule in builder.session.plan.by_trigger.get(fired.trigger, ()):
         if rule.edition_2 is not None:
             ready += TaskOffer(builder, rule, rule.edition_2, follow, fired).collect_ready()
+    event = follow.occurrence.contribution
+    fired.stamp = make_stamp(event.clock, event.order, event.time, event.id, event.source)
     fired.store_latest()
-    _store_last_fire(builder, follow, fired.trigger)
     rules = builder.session.plan.tasks
     scheduled = [loaded.name for loaded in ready if _start(builder, rules[loaded.task], loaded)]
     builder.fires.append(FireRecord(fired.trigger, () if builder.outcome is _STOPPED else tuple(scheduled)))
@@ -59,11 +60,6 @@ def _begin(builder: DecisionBuilder, follow: FollowUps, fired: FiredKwargs) -> N
     event = Contribution(fired.kwargs, builder.now, header.fires, b"", builder.time, follow.event_id, follow.source)
     follow.occurrence = Occurrence(fired.trigger, event)
     follow.event_id = follow.source = None
-
-
-def _store_last_fire(builder: DecisionBuilder, follow: FollowUps, trigger: str) -> None:
-    event = follow.occurrence.contribution
-    builder.session.last_fires.hot[trigger] = LastFire(event.clock, event.order, event.time, event.id, event.source)
 
 
 def _start(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance) -> bool:

@@ -60,6 +60,9 @@ def apply(session: Session, event: Event) -> Decision:
     if type(event) is _RULES_PUBLISHED:  # a failing `isinstance` of a struct's class costs 500 instructions
         return publish(session, event)
     event_id, time = event.id, event.time
+    session.event_id, session.time, session.position = event_id, time, event.position
+    session.recorded = event.recorded or time
+    session.clock = max(session.header.clock, session.recorded)
     if event_id is not None and session.ids.contains(event_id):
         decision = Decision(outcome=_DUPLICATE)
     else:
@@ -71,12 +74,11 @@ def apply(session: Session, event: Event) -> Decision:
             if decision.outcome in _STARTS_NO_SESSION:
                 return decision  # a grave has no clock
             deletion.begin_again(session)
-        header, recorded = session.header, event.recorded or time
-        header.clock = max(header.clock, recorded)
+        session.header.clock = session.clock
         if event_id is not None:
             session.ids.remember(event_id)
     outcome = decision.outcome  # compared by identity, because the hash of an enumeration's member is a call of Python
-    session.index_event(event.position, time, changed=outcome is not _STALE and outcome is not _DUPLICATE)
+    session.index_event(session.position, time, changed=outcome is not _STALE and outcome is not _DUPLICATE)
     if session.plan.limits.session_ttl:
         deletion.keep_alive(session, event, decision)
     return decision
@@ -123,7 +125,7 @@ def _fire_trigger(session: Session, event: TriggerFired) -> Decision:
     if session.plan.edition_2 is not None:
         return _fire_in_edition_2(session, event)
     builder = DecisionBuilder(session, event, _APPLIED if trigger in session.plan.by_trigger else _UNUSED)
-    fire_trigger(builder, FiredKwargs(session, trigger, event.kwargs))
+    fire_trigger(builder, FiredKwargs(session, trigger, event.kwargs, event_id=session.event_id, source=event.source))
     return builder.build()
 
 
@@ -140,7 +142,7 @@ def _fire_in_edition_2(session: Session, event: TriggerFired) -> Decision:
 
 def _handle_timer(session: Session, event: TimerFired) -> Decision:
     """Does what a timer was set for. One that a worker whose clock is ahead published too early is stale."""
-    if event.due > max(event.recorded or event.time, session.header.clock):
+    if event.due > session.clock:
         return Decision(outcome=Outcome.STALE)
     if not event.instance:
         return deletion.handle_session_timer(session, event)

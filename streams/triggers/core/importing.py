@@ -23,6 +23,7 @@ from triggers.core.instance_names import instance_name, parse_instance_name
 from triggers.core.lifecycle import join_cohort, schedule_attempt
 from triggers.core.plan import Plan
 from triggers.core.state.instance import Instance, Payload
+from triggers.core.state.latest import Stamp
 from triggers.core.state.session import Session
 from triggers.core.statuses import IN_FLIGHT, Status
 from triggers.core.timer_rows import set_timer
@@ -82,8 +83,9 @@ def import_session(session: Session, event: SessionImported) -> Decision:
     session.header.created = state.created
     for imported in state.instances:
         _add_instance(builder, imported, payloads)
+    stamp = session.clock, 0, 0  # they count as fired now, in no order
     for trigger, kwargs in state.latest_kwargs.items():
-        payloads.set_latest(trigger, bytes(kwargs))
+        payloads.set_latest(trigger, stamp, bytes(kwargs))
     for imported in state.instances:
         _resume(builder, imported, reissue=event.reissue)
     return builder.build()
@@ -102,11 +104,11 @@ class _DistinctPayloads:
             self._stored[payload] = self._payloads.add(payload)
         return self._stored[payload]
 
-    def set_latest(self, trigger: str, payload: bytes) -> None:
+    def set_latest(self, trigger: str, stamp: Stamp, payload: bytes) -> None:
         """Stores a trigger's latest kwargs, after the instances that may share the payload."""
         held = payload in self._stored
         latest = self._stored[payload] if held else self._payloads.add(payload)
-        self._payloads.set_latest(trigger, latest, held=held)
+        self._payloads.set_latest(trigger, stamp, latest, held=held)
 
 
 def _decoded(text: bytes) -> ImportedSession:

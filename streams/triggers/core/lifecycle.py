@@ -13,7 +13,7 @@ from triggers.core.kwargs import encoded_name, join_members, merge, split_member
 from triggers.core.plan import Rule
 from triggers.core.state.cohorts import add_to_cohort, remove_from_cohort
 from triggers.core.state.fire_spans import spans_of_instance
-from triggers.core.state.header import Cohort
+from triggers.core.state.header_parts import Cohort
 from triggers.core.state.instance import Instance
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.session import Session
@@ -50,9 +50,13 @@ def join_cohort(builder: DecisionBuilder, loaded: LoadedInstance) -> None:
 
 
 def take_over_fills(instance: Instance, cohort: Cohort) -> None:
-    """Copies the kwargs and the abandon state of a cohort into an instance that is removed from it."""
+    """Copies the kwargs and the abandon state of a cohort into an instance that is removed from it.
+
+    Only an instance that goes on waiting needs to know when they were fired (`core.state.held_fires`).
+    """
     instance.kwargs |= cohort.fills
     instance.unless_seen = cohort.seen
+    instance.fired = None
 
 
 def change_status(builder: DecisionBuilder, loaded: LoadedInstance, status: str) -> None:

@@ -9,7 +9,7 @@ from triggers.core.conditions.evaluator import Evaluator
 from triggers.core.edition_2_rule import Edition2Rule
 from triggers.core.plan import Rule
 from triggers.core.state.cohorts import members_of_cohort
-from triggers.core.state.header import TaskState
+from triggers.core.state.header_parts import TaskState
 from triggers.core.state.number_ranges import numbers_in
 from triggers.core.state.session import Session
 

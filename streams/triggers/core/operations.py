@@ -37,6 +37,7 @@ from triggers.core.lifecycle import (
 from triggers.core.rules import fire_trigger
 from triggers.core.state.cohorts import find_cohort
 from triggers.core.state.group_parts import join_parts
+from triggers.core.state.held_fires import held_fires, store_fires
 from triggers.core.state.instance import Instance
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.session import Session
@@ -174,6 +175,7 @@ def clone_instance(session: Session, event: CloneRequested) -> Decision:
         return _clone_waiting(builder, loaded, copy)
     if cohort := find_cohort(session.task_state(loaded.task), loaded.number):
         take_over_fills(copy, cohort)
+        store_fires(copy, held_fires(loaded.instance, cohort))
     join_cohort(builder, create_instance(builder, loaded.task, copy))
     return builder.build()
 

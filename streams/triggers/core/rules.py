@@ -16,9 +16,12 @@ from triggers.core.fired_kwargs import FiredKwargs
 from triggers.core.lifecycle import change_status, start_instance, take_over_fills
 from triggers.core.plan import Rule
 from triggers.core.state.cohorts import add_to_cohort, members_of_cohort, only_member
-from triggers.core.state.header import Cohort, LastFire, TaskState
+from triggers.core.state.header_parts import Cohort, TaskState
+from triggers.core.state.held_fires import add_fire
 from triggers.core.state.instance import Instance, Payload
+from triggers.core.state.latest import held_fire
 from triggers.core.state.loaded_instance import LoadedInstance
+from triggers.core.state.session import Session
 from triggers.core.statuses import UNSTARTED, Status
 
 _STOPPED: Final = Outcome.STOPPED  # looked up only once, because each look-up of an enumeration's member takes 0.1 µs
@@ -43,21 +46,11 @@ def fire_trigger(builder: DecisionBuilder, fired_kwargs: FiredKwargs) -> None:
         if creates and (loaded := _create_instance(builder, rule, state, fired_kwargs)) is not None:
             ready.append(loaded)
     fired_kwargs.store_latest()
-    if session.records_fires:
-        _record_fire(builder, trigger)
     rules = session.plan.tasks
     for loaded in ready:
         start_instance(builder, rules[loaded.task], loaded)
     scheduled = () if builder.outcome is _STOPPED else tuple([loaded.name for loaded in ready])
     builder.fires.append(FireRecord(trigger, scheduled))
-
-
-def _record_fire(builder: DecisionBuilder, trigger: str) -> None:
-    header = builder.session.header
-    edition_2, clock = header.begin_edition_2(), max(builder.now, header.clock)
-    edition_2.fires += 1
-    event_id, source = builder.origin_of(trigger)
-    builder.session.last_fires.hot[trigger] = LastFire(clock, edition_2.fires, builder.time, event_id, source)
 
 
 def can_run(rule: Rule, have: Collection[str]) -> bool:
@@ -106,14 +99,17 @@ class _Offer:
 
     def _fill_cohort(self, cohort: Cohort) -> bool:
         """Gives the trigger to a cohort and returns whether it could use it. Kwargs that it has are not replaced."""
-        trigger = self._fired_kwargs.trigger
+        session, trigger = self._builder.session, self._fired_kwargs.trigger
+        order = session.position + 1
         fills = self._fills and trigger not in cohort.have
         if fills:
             cohort.have = sorted((*cohort.have, trigger))
             cohort.fills[trigger] = self._kwargs_for(cohort)
+            add_fire(cohort, "+" + trigger, session.clock, -order if trigger == self._rule.and_every else order)
         sees = self._sees and trigger not in cohort.seen
         if sees:
             cohort.seen = sorted((*cohort.seen, trigger))
+            add_fire(cohort, "-" + trigger, session.clock, order)
         return fills or sees
 
     def _kwargs_for(self, cohort: Cohort) -> Payload:
@@ -157,8 +153,26 @@ def _create_instance(
     elif can_run(rule, instance.kwargs):
         return loaded
     else:
+        instance.fired = _fires_of(builder.session, rule, instance, fired_kwargs.trigger)
         add_to_cohort(state, loaded)
     return None
+
+
+def _fires_of(session: Session, rule: Rule, instance: Instance, trigger: str) -> list[int]:
+    """Returns what `Instance.fired` has for a new instance that waits. The trigger is being fired."""
+    order = session.position + 1
+    own = [session.clock, -order if trigger == rule.and_every else order]
+    if len(instance.kwargs) + len(instance.unless_seen) == 1:
+        return own
+    fired: list[int] = []
+    for name in [*instance.kwargs, *instance.unless_seen]:
+        if name == trigger:
+            fired += own
+        else:
+            record = session.latest.get(name)
+            clock, order = (0, 0) if record is None else held_fire(record)
+            fired += (clock, -order if name == rule.and_every else order)
+    return fired
 
 
 def _new_instance(builder: DecisionBuilder, rule: Rule, state: TaskState, fired_kwargs: FiredKwargs) -> Instance:

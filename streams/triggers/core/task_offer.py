@@ -23,6 +23,7 @@ from triggers.core.lifecycle import cancel_instance, change_status, create_insta
 from triggers.core.plan import Rule
 from triggers.core.state.group_parts import join_parts
 from triggers.core.state.instance import Instance
+from triggers.core.state.latest import contribution_of
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.number_ranges import numbers_in
 from triggers.core.state.session import Session
@@ -244,10 +245,8 @@ def recall(session: Session, rule: Edition2Rule, offered: Offered) -> Memory:
 
 def latest_of(session: Session, trigger: str) -> Contribution | None:
     """Returns the last fire of the trigger as a contribution, or None if it has never fired."""
-    fire, kwargs = session.last_fires.get(trigger), session.payloads.read_latest(trigger)
-    if fire is None or kwargs is None:
-        return None
-    return Contribution(kwargs, fire.clock, fire.order, b"", fire.time, fire.id, fire.source)
+    record, kwargs = session.latest.get(trigger), session.payloads.read_latest(trigger)
+    return None if record is None or kwargs is None else contribution_of(record, kwargs)
 
 
 def _received(session: Session, instance: Instance) -> bytes:

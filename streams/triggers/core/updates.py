@@ -19,7 +19,8 @@ from triggers.core.memo import remember_bounded
 from triggers.core.plan import Plan, Rule
 from triggers.core.state.cohorts import members_of_cohort
 from triggers.core.state.group_parts import join_parts, private_part, shared_part
-from triggers.core.state.header import LastFire
+from triggers.core.state.held_fires import HeldFire, held_fires
+from triggers.core.state.latest import held_fire, restamped
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.number_ranges import numbers_in
 from triggers.core.state.rows import TIMER_ROW, timer_key
@@ -42,8 +43,6 @@ def switch_rules(session: Session, before: Plan, now: int) -> None:
     """
     after = session.plan.edition_2
     if after is None:
-        if not session.records_fires:
-            session.forget_edition_2()
         return
     if before.edition_2 is None:
         _begin(session, now)
@@ -79,13 +78,17 @@ def _in_edition_2(rule: Rule, new: Edition2Rule) -> Edition2Rule:
 
 
 def _begin(session: Session, now: int) -> None:
-    """Begins edition 2. A trigger whose fires were not recorded counts as fired by the latest event."""
-    clock, header = session.header.clock or now, session.header.begin_edition_2()
-    for trigger in session.latest.all():
-        if session.last_fires.get(trigger) is None:
-            header.fires += 1
-            session.last_fires.hot[trigger] = LastFire(clock, header.fires)
-    session.last_fires.spill()
+    """Begins edition 2, whose fires are numbered beyond those of edition 1.
+
+    A trigger that an earlier release fired counts as fired by the latest event before all others, because no more is
+    known of it.
+    """
+    header = session.header.begin_edition_2()
+    header.fires = max(header.fires, session.position)
+    clock = session.header.clock or now
+    for trigger, record in session.latest.all().items():
+        if not held_fire(record)[0]:
+            session.latest.hot[trigger] = restamped(record, (clock, 0, 0))
 
 
 def _take_over_timers(session: Session) -> None:
@@ -120,26 +123,33 @@ def _wait_in_groups(session: Session, old: Edition2Rule, rule: Edition2Rule) -> 
         for number in members_of_cohort(cohort):
             loaded = session.instances.get_to_change(rule.name, number)
             instance = loaded.instance
+            fired = held_fires(instance, cohort)
             take_over_fills(instance, cohort)
-            after = {
-                trigger: _contribution(session, trigger, session.payloads.read(held))
+            given = {
+                trigger: _contribution(session, trigger, session.payloads.read(held), fired.get("+" + trigger))
                 for trigger, held in instance.kwargs.items()
             }
-            unless = {trigger: _contribution(session, trigger, b"{}") for trigger in instance.unless_seen}
-            held = _held(old.conditions, after, unless)
-            held.begun = begun_by_loose(held)
+            seen = [
+                _contribution(session, trigger, b"{}", fired.get("-" + trigger)) for trigger in instance.unless_seen
+            ]
+            held = _held(old.conditions, given, dict(zip(instance.unless_seen, seen, strict=True)))
+            held.begun = begun_by_loose(held, {slot for slot, (_, order) in fired.items() if order < 0})
             carry_over(held, old.conditions, rule.conditions)
             session.payloads.release_latest(rule.name, number, instance.kwargs)
             instance.kwargs = {}
             _join(rule, waiting, loaded, Group(held, [number], depth=instance.cascade_depth))
 
 
-def _contribution(session: Session, trigger: str, kwargs: bytes) -> Contribution:
-    """Returns what an instance of edition 1 holds of a trigger, as if the trigger's last fire had given it."""
-    fire = session.last_fires.get(trigger)
-    if fire is None:
-        return Contribution(kwargs, session.header.clock, 0)
-    return Contribution(kwargs, fire.clock, fire.order, b"", fire.time, fire.id, fire.source)
+def _contribution(session: Session, trigger: str, kwargs: bytes, fire: HeldFire | None) -> Contribution:
+    """Returns what an instance of edition 1 holds of a trigger.
+
+    It does not know the fire if an earlier release gave it the kwargs, or if it was set back to unstarted. Then it
+    counts as the trigger's last one.
+    """
+    if not (fire and fire[0]) and (record := session.latest.get(trigger)) is not None:
+        fire = held_fire(record)
+    clock, order = fire or (0, 0)
+    return Contribution(kwargs, clock or session.header.clock, abs(order))
 
 
 def _held(conditions: Conditions, after: dict[str, Contribution], unless: dict[str, Contribution]) -> Held:
@@ -147,8 +157,8 @@ def _held(conditions: Conditions, after: dict[str, Contribution], unless: dict[s
     held = Held(loose={f"+{trigger}": contribution for trigger, contribution in after.items()})
     held.loose |= {f"-{trigger}": contribution for trigger, contribution in unless.items()}
     for leaf in conditions.leaves:
-        if contribution := held.loose.pop(leaf.slot if leaf.slot[0] == "+" else f"-{leaf.trigger}", None):
-            held.slots[leaf.slot] = [contribution]
+        if own := held.loose.pop(leaf.slot if leaf.slot[0] == "+" else f"-{leaf.trigger}", None):
+            held.slots[leaf.slot] = [own]
     return held
 
 

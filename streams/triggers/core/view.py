@@ -13,8 +13,9 @@ from triggers.core.instance_names import instance_name
 from triggers.core.lifecycle import take_over_fills, task_kwargs
 from triggers.core.plan import Rule
 from triggers.core.state.cohorts import find_cohort
-from triggers.core.state.header import Header, TaskState
+from triggers.core.state.header import Header
 from triggers.core.state.header_codec import decode_header
+from triggers.core.state.header_parts import TaskState
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.session import Session
 from triggers.core.statuses import Status, is_resolved

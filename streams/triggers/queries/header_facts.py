@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
-from triggers.core.state.header import RuleBinding
+from triggers.core.state.header_parts import RuleBinding
 from triggers.core.view import RulesView
 from triggers.queries.answers import FailedInstance, FoundSession
 
@@ -15,7 +15,7 @@ MAX_FAILURES_SHOWN: Final = 5
 
 
 class HeaderFacts(Struct, array_like=True, frozen=True, gc=False):
-    """The fields of `core.state.header.Header`, in its order."""
+    """The elements of a stored header, in the order of `core.state.header_codec`."""
 
     format: int
     configuration: bytes

@@ -22,10 +22,13 @@ from triggers.core.engine import apply
 from triggers.core.events import TimerFired
 from triggers.core.instance_names import parse_instance_name
 from triggers.core.plan import Plan
-from triggers.core.state.cohorts import add_to_cohort
-from triggers.core.state.header import Header, RuleBinding
+from triggers.core.state.cohorts import add_to_cohort, find_cohort
+from triggers.core.state.header import Header
 from triggers.core.state.header_codec import encode_header
+from triggers.core.state.header_parts import RuleBinding
+from triggers.core.state.held_fires import held_fires, store_fires
 from triggers.core.state.instance import Instance
+from triggers.core.state.latest import UNKNOWN_FIRE, Stamp, stamp_of
 from triggers.core.state.rows import TIMER_ROW, configuration_key, header_key, session_prefix, timer_key
 from triggers.core.state.session import Session
 from triggers.core.statuses import CLOSES_ATTEMPT, Status
@@ -43,7 +46,7 @@ SHADOWED: Final = "shadowed"
 """Key in an instance's `engine` of metadata whose names the stored object uses for something else."""
 _STAMPS_ONLY: Final = frozenset({"created", "lastModified"})
 _IN_OBJECTS: Final = frozenset(
-    {"status", "kwargs", "unless_seen", "stamps", "metadata", "result", "configuration", "sequence", "spans"}
+    {"status", "kwargs", "unless_seen", "stamps", "metadata", "result", "configuration", "sequence", "spans", "fired"}
 )
 """Fields of the engine's instance that the object contains or that can be derived, and the spans, of which embedded
 storages have none."""
@@ -52,11 +55,13 @@ _AS_STORED: Final = [each.name for each in fields(Instance) if each.name not in 
 
 _DERIVED: Final = frozenset(
     {
-        *("version", "configuration", "tasks", "tasks_spilled", "latest", "latest_spilled"),
-        *("payloads", "instances", "unresolved", "tail", "chunks"),
+        *("configuration", "tasks", "tasks_spilled", "latest", "latest_spilled"),
+        *("payloads", "instances", "unresolved", "tail", "chunks", "edition_2"),
     }
 )
-"""Fields of the engine's header that can be derived. The others are stored unchanged."""
+"""Fields of the engine's header that can be derived."""
+_HEADER_AS_STORED: Final = [each.name for each in fields(Header) if each.name not in _DERIVED]
+"""The other fields of the engine's header, which are stored unchanged."""
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -80,8 +85,10 @@ def thaw(uid: str, stored: SessionObjects, engine: Mapping[str, Any]) -> LiveSes
     _thaw_configurations(LiveSession(session, rows), tasks, engine)
     for instance in _in_order(stored.instances):
         _thaw_instance(session, instance)
+    fired = engine.get("fired", {})
     for trigger, kwargs in stored.latest_kwargs.items():
-        session.payloads.set_latest(trigger, session.payloads.add(_encode(kwargs)), held=False)
+        stamp = msgspec.convert(fired[trigger], Stamp) if trigger in fired else UNKNOWN_FIRE
+        session.payloads.set_latest(trigger, stamp, session.payloads.add(_encode(kwargs)), held=False)
     rows.write(session.changes())
     if wake := session.header.wake:
         rows[timer_key(wake, uid, "", 0)] = TIMER_ROW
@@ -104,21 +111,22 @@ def freeze(live: LiveSession) -> tuple[SessionObjects, dict[str, Any]]:
         return objects, {}
     needed = _freeze_instances(session, objects)
     prefix = session_prefix(session.uid) + b"d"
-    header = {name: value for name, value in structs.asdict(session.header).items() if name not in _DERIVED}
+    header = {name: value for name in _HEADER_AS_STORED if (value := getattr(session.header, name))}
     if session.header.published is not None:
         header["published"] = structs.astuple(session.header.published)
     engine = {
-        "header": {name: value for name, value in header.items() if value} | {"ids": session.header.ids.hex()},
+        "header": header | {"ids": session.header.ids.hex()},
         "hidden": _hidden(session.plan, objects.tasks),
         "tasks": list(objects.tasks),
         "idChunks": {key[len(prefix) :].hex(): row.hex() for key, row in rows.scan(prefix)},
+        "fired": {trigger: list(stamp_of(record)) for trigger, record in session.latest.all().items()},
         "configurations": {digest.hex(): rows[configuration_key(digest)].decode() for digest in sorted(needed)},
     }
     return objects, {key: value for key, value in engine.items() if value}
 
 
 def _header(stored: Mapping[str, Any]) -> Header:
-    known = {name: value for name, value in stored.items() if name in Header.__struct_fields__}
+    known = {name: value for name, value in stored.items() if name in _HEADER_AS_STORED}
     if "published" in known:
         known["published"] = msgspec.convert(known["published"], RuleBinding)
     return Header(**known | {"ids": bytes.fromhex(stored["ids"])})
@@ -199,6 +207,8 @@ def _engine_instance(session: Session, stored: TaskInstance, number: int) -> Ins
     for field in _AS_STORED:
         if field in stored.engine:
             setattr(instance, field, stored.engine[field])
+    if fires := stored.engine.get("fires"):
+        store_fires(instance, {slot: (clock, order) for slot, (clock, order) in fires.items()})
     return instance
 
 
@@ -242,12 +252,14 @@ _USED = HELD_BY_OBJECTS | {ENGINE}
 
 def _freeze_instances(session: Session, objects: SessionObjects) -> set[bytes]:
     """Adds the engine's state to the objects. Returns the digests of older configurations that are still needed."""
-    needed = set()
+    needed, states = set(), session.tasks.all()
     for loaded in session.instances.scan():
         stored, instance = objects.instances[loaded.name], loaded.instance
         stored.engine |= {name: getattr(instance, name) for name in _AS_STORED}
         if shadowed := {key: bytes(value).decode() for key, value in instance.metadata.items() if key in _USED}:
             stored.engine[SHADOWED] = shadowed
+        if cohort := find_cohort(states[loaded.task], loaded.number):
+            stored.engine["fires"] = {slot: list(fire) for slot, fire in held_fires(instance, cohort).items()}
         if instance.status == Status.SCHEDULED and instance.configuration not in {b"", session.header.configuration}:
             stored.engine["configuration"] = instance.configuration.hex()
             needed.add(instance.configuration)

@@ -1,7 +1,7 @@
 """Random histories of sessions that change from edition 1 to edition 2 while instances wait.
 
-The rules of edition 2 keep, change and drop what instances hold and remember. They do not ask when, in which order or
-by which event the triggers of before were fired, because a session of edition 1 does not record it.
+The rules of edition 2 ask what edition 1 never does: when and in which order the triggers were fired that a session
+remembers or an instance holds, and from which event they came.
 """
 
 from __future__ import annotations
@@ -12,7 +12,13 @@ from tests.support.edition2.other_histories import TASKS, TRIGGERS, Script
 from tests.support.edition2.state import Instance, Json
 from typing_extensions import override
 
-WHENS = ("kwargs.v >= 1", "kwargs.v > 1", "kwargs.id == 'x'")
+WINDOWS = ("1s", "5s", "20s")
+ABOUT_THE_EVENT = (
+    "event.source == 'shop'",
+    "event.id == 'e1' || event.id == 'e2'",
+    "event.time % 2 == 0",
+    "event.id == null",
+)
 
 
 class SwitchScript(Script):
@@ -56,6 +62,15 @@ class SwitchScript(Script):
         return step | {"existing": "adopt", "default": True}
 
     @override
+    def _fire(self) -> Json:
+        step, random = super()._fire(), self._random
+        if random.random() < 0.3:
+            step["source"] = random.choice(["shop", "bank"])
+        if random.random() < 0.3:
+            step["time"] = self._at - random.randint(0, 3)
+        return step
+
+    @override
     def _about(self, instance: Instance) -> Json:
         """Edition 1 accepts results during a cooldown, when no attempt is issued, and edition 2 does not."""
         cools_down = self.model.sessions["main"].edition == 1 and "cooldown" in instance.timers
@@ -76,12 +91,7 @@ class SwitchScript(Script):
         return self._random.sample([*TRIGGERS, TASKS[0]], self._random.randint(least, limit))
 
     def _update_of_edition_1(self) -> Json:
-        """An update of one rule. It keeps `andEvery`, because instances do not record what an earlier one gave them."""
-        name, rule = self._random.choice(TASKS), self._rule_of_edition_1()
-        session = self.model.sessions.get("main")
-        before = {} if session is None else session.written.get(name, {})
-        rule.pop("andEvery", None)
-        return {name: rule | {key: before[key] for key in ("andEvery",) if key in before}}
+        return {self._random.choice(TASKS): self._rule_of_edition_1()}
 
     # -- edition 2 ----------------------------------------------------------------------------------------------------
 
@@ -105,6 +115,8 @@ class SwitchScript(Script):
             own["andEvery"] = {"trigger": own["andEvery"], "count": random.choice([2, "all"])}
         if "unless" in own and random.random() < 0.7:
             own["unless"] = self._condition_of(rule["unless"])
+        if random.random() < 0.3:
+            own["within"] = random.choice(WINDOWS)
         if random.random() < 0.25:
             own["delay"] = random.choice(["1s", {"for": "5s", "restart": True}])
         if random.random() < 0.25:
@@ -114,10 +126,13 @@ class SwitchScript(Script):
     def _condition_of(self, triggers: list[str]) -> Any:  # noqa: ANN401  # a condition
         random, leaves = self._random, [self._leaf_of(trigger) for trigger in triggers]
         random.shuffle(leaves)
-        kind = random.choice(["all", "any", "atLeast", "list"])
+        kind = random.choice(["sequence", "sequence", "all", "any", "atLeast", "list"])
         if kind == "list":
             return leaves
-        return {"atLeast": random.randint(1, len(leaves)), "of": leaves} if kind == "atLeast" else {kind: leaves}
+        condition: Json = (
+            {"atLeast": random.randint(1, len(leaves)), "of": leaves} if kind == "atLeast" else {kind: leaves}
+        )
+        return condition | ({"within": random.choice(WINDOWS)} if random.random() < 0.6 else {})
 
     def _leaf_of(self, trigger: str) -> Any:  # noqa: ANN401  # a leaf
         random = self._random
@@ -127,5 +142,5 @@ class SwitchScript(Script):
         if chance < 0.65:
             return {"trigger": trigger}
         if chance < 0.85:
-            return {"trigger": trigger, "when": random.choice(WHENS)}
+            return {"trigger": trigger, "when": random.choice(ABOUT_THE_EVENT)}
         return {"trigger": trigger, "count": 2} | random.choice([{}, {"keep": "latest"}])

@@ -235,3 +235,16 @@ def test_the_other_analyses_of_a_session_know_what_waits() -> None:
         "t_match": 0,
     }
     assert b"t_kyc#0" in capture(found.uid, found.log, ())
+
+
+def test_what_an_instance_holds_from_edition_1_names_its_event() -> None:
+    found = MemorySession({"t_kyc": {"after": ["passport", "idCard"], "run": "app.kyc"}})
+    found.fire("other")
+    found.fire("passport", n=1)
+    found.fire("passport", n=2)
+    found.configure({"$edition": 2, "t_kyc": {"after": {"sequence": ["passport", "idCard"]}, "run": "app.kyc"}})
+
+    (held,) = instance(found, "t_kyc").satisfied
+
+    assert held.by is not None
+    assert (held.trigger, held.by.offset) == ("passport", found.log[2].position)

@@ -6,7 +6,7 @@ from tests.support.memory_session import MemorySession, scheduled
 
 from triggers.core.events import CloneRequested, StatusSet
 from triggers.core.state.cohorts import add_to_cohort, members_of_cohort, remove_from_cohort
-from triggers.core.state.header import TaskState
+from triggers.core.state.header_parts import TaskState
 from triggers.core.state.instance import Instance
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.rows import header_key

@@ -67,19 +67,6 @@ def test_a_sequence_has_the_order_of_the_latest_fires() -> None:
     assert _fire(session, "loaded", 1_000) == ["scheduled"]
 
 
-def test_a_session_with_its_own_rules_of_edition_1_keeps_no_times() -> None:
-    session = MemorySession()
-    for number in range(OTHERS):
-        _fire(session, f"other {number}", 1_000)
-    assert session.load().header.edition_2 is not None
-    assert list(session.load().rows.scan(b"f"))
-
-    _configure(session, {"t_a": {"after": ["a"], "run": "app.a"}}, 2_000)
-
-    assert session.load().header.edition_2 is None
-    assert list(session.load().rows.scan(b"f")) == []
-
-
 def test_the_rows_do_not_depend_on_how_the_events_are_batched() -> None:
     one_by_one = MemorySession()
     for number in range(OTHERS):
@@ -93,4 +80,4 @@ def test_the_rows_do_not_depend_on_how_the_events_are_batched() -> None:
     at_once.rows.write(session.changes())
 
     assert at_once.rows == one_by_one.rows
-    assert len(session.last_fires.all()) == OTHERS
+    assert len(session.latest.all()) == OTHERS

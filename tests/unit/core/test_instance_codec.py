@@ -46,6 +46,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "delayed_at": TIMES,
     "queue": st.none() | TEXTS,
     "spans": BYTES,
+    "fired": st.none() | st.lists(TIMES, max_size=6),
 }
 """Values of each field. Lengths and numbers include those at which MessagePack changes its form."""
 OPTIONAL = {name: values for name, values in FIELDS.items() if name not in {"sequence", "created"}}

@@ -29,7 +29,7 @@ from triggers.core.instance_names import parse_instance_name
 from triggers.core.kwargs import split_members
 from triggers.core.plan import Rule
 from triggers.core.state.cohorts import find_cohort
-from triggers.core.state.header import Cohort
+from triggers.core.state.header_parts import Cohort
 from triggers.core.state.number_ranges import closed_ranges, remove_number
 from triggers.core.statuses import Status
 from triggers.errors import CallError, NotFound

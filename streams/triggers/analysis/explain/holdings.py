@@ -69,6 +69,12 @@ class Holdings:
         for name, status in decision.changed:
             self._record_status(event, name, status, sessions)
 
+    def record_in_edition_1(self, number: int, event: Event, decision: Decision) -> None:
+        """Records what an event of edition 1 fires, because instances may hold it when edition 2 begins."""
+        order = event.position + 1
+        for fire in decision.fires:
+            self.event_of[order], self.trigger_of[order] = number, fire.trigger
+
     def _record_status(self, event: Event, name: str, status: str, sessions: BeforeAndAfter) -> None:
         task, number = parse_instance_name(name)
         rule, group = sessions.after.plan.tasks.get(task), sessions.before.waiting.get(task).group_of(number)
@@ -169,9 +175,9 @@ def _orders_of(text: bytes, known: list[Contribution], *, is_list: bool) -> list
 
 def _fires(decision: Decision, sessions: BeforeAndAfter) -> Iterator[Fired]:
     """Yields the triggers that fired, with what they were fired with. The last one of a name is known exactly."""
-    header = sessions.before.header.edition_2
-    first = 0 if header is None else header.fires
-    for order, fire in enumerate(decision.fires, first + 1):
+    header = sessions.after.header.edition_2
+    last = 0 if header is None else header.fires
+    for order, fire in enumerate(decision.fires, last - len(decision.fires) + 1):
         latest = latest_of(sessions.after, fire.trigger)
         yield Fired(fire.trigger, order, latest if latest is not None and latest.order == order else None)
 

@@ -88,6 +88,8 @@ class Trace:
         self._record(number, event, decision)
         if self.session.plan.edition_2 is not None:
             self.holdings.record(number, event, decision, BeforeAndAfter(self._load(), self.session))
+        else:
+            self.holdings.record_in_edition_1(number, event, decision)
         self._rows.write(self.session.changes())
         if isinstance(event, SessionImported):
             for trigger in self.session.latest.all():

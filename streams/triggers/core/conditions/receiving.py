@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from triggers.core.conditions.condition_view import ConditionView
@@ -46,9 +47,12 @@ def begun_by(held: Held, conditions: Conditions) -> int:
     return (_IN_AFTER if in_after else 0) | (_IN_AND_EVERY if in_every else 0)
 
 
-def begun_by_loose(held: Held) -> int:
-    """Returns the bit of `after` if an instance holds something that is loose, of a rule before the last one."""
-    return _IN_AFTER if any(slot[0] == "+" for slot in held.loose) else 0
+def begun_by_loose(held: Held, in_every_slots: Collection[str]) -> int:
+    """Returns the bits of the parts that have held what is loose. Those slots were of `andEvery`."""
+    slots = [slot for slot in held.loose if slot[0] == "+"]
+    in_every = any(slot in in_every_slots for slot in slots)
+    in_after = any(slot not in in_every_slots for slot in slots)
+    return (_IN_AFTER if in_after else 0) | (_IN_AND_EVERY if in_every else 0)
 
 
 def mark_begun(view: ConditionView, order: int | None = None) -> bool:

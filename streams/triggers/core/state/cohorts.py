@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from triggers.core.state.header import Cohort, TaskState
+from triggers.core.state.header_parts import Cohort, TaskState
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.number_ranges import append_number, contains, numbers_in, remove_number
 

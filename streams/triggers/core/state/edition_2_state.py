@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from triggers.core.state.header import Header
-from triggers.core.state.row_kinds import LAST_FIRES, MEMORY, WAITING
-from triggers.core.state.session_rows import RowMap, SessionRows, SpillingMap
+from triggers.core.state.row_kinds import MEMORY, WAITING
+from triggers.core.state.session_rows import RowMap, SessionRows
 
 
 class Edition2State:
     """The state of edition 2. A session makes it on first use, because making one takes a tenth of a load."""
 
-    __slots__ = ("last_fires", "memories", "waiting")
+    __slots__ = ("memories", "waiting")
 
-    def __init__(self, header: Header, rows: SessionRows) -> None:
-        hot = header.begin_edition_2()
-        self.last_fires = SpillingMap(hot.last_fires, rows, LAST_FIRES, spilled=hot.last_fires_spilled)
-        """The last fire of each trigger."""
+    def __init__(self, rows: SessionRows) -> None:
         self.waiting = RowMap(rows, WAITING)
         """Waiting instances, by task."""
         self.memories = RowMap(rows, MEMORY)

@@ -69,6 +69,8 @@ class Instance:
     spans: bytes
     """Spans of the events behind the instance whose traces are sampled, as `trace_context` joins them. While it waits,
     its cohort or group may hold further ones."""
+    fired: list[int] | None
+    """Clock and order of the fires that it holds while it waits in edition 1 (`core.state.held_fires`)."""
 
     def __init__(  # noqa: PLR0913  # one argument for each field
         self,
@@ -79,7 +81,7 @@ class Instance:
         stamps: dict[str, int] | None = None, metadata: dict[str, bytes] | None = None, result: Payload | None = None,
         depth: int = 0, parent: int = -1, due: int = 0, cascade_depth: int = 0, deadline: int = 0,
         held: dict[str, list[Contribution]] | None = None, timers: dict[str, int] | None = None, delayed_at: int = 0,
-        queue: str | None = None, spans: bytes = b"",
+        queue: str | None = None, spans: bytes = b"", fired: list[int] | None = None,
     ) -> None:  # fmt: skip
         self.sequence = sequence
         self.created = created
@@ -103,6 +105,7 @@ class Instance:
         self.delayed_at = delayed_at
         self.queue = queue
         self.spans = spans
+        self.fired = fired
 
     @property
     def is_resolved(self) -> bool:

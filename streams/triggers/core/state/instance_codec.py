@@ -34,6 +34,7 @@ _Fields = tuple[
     int,
     str | None,
     bytes,
+    list[int] | None,
 ]
 """The fields of a `StoredInstance` in their order. Reading all of them at once costs as much as reading two."""
 
@@ -48,6 +49,7 @@ def decode_instance(row: bytes) -> Instance:
     (
         sequence, created, status, kwargs, unless_seen, attempt, attempt_closed, configuration, modified, stamps,
         metadata, result, depth, parent, due, cascade_depth, deadline, held, timers, delayed_at, queue, spans,
+        fired,
     ) = cast("_Fields", _astuple(_decode(row)))  # fmt: skip
     return Instance(
         sequence=sequence,
@@ -72,6 +74,7 @@ def decode_instance(row: bytes) -> Instance:
         delayed_at=delayed_at,
         queue=queue,
         spans=spans,
+        fired=fired,
     )
 
 
@@ -101,5 +104,6 @@ def encode_instance(instance: Instance) -> bytes:
             instance.delayed_at,
             instance.queue,
             instance.spans,
+            instance.fired,
         )
     )

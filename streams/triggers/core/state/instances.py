@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from mypy_extensions import mypyc_attr
 
 from triggers.core.instance_names import instance_name, parse_instance_name
-from triggers.core.state.header import Header, TaskState
+from triggers.core.state.header import Header
+from triggers.core.state.header_parts import TaskState
 from triggers.core.state.instance import Instance
 from triggers.core.state.instance_codec import decode_instance, encode_instance
 from triggers.core.state.loaded_instance import LoadedInstance, StatusMove

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from mypy_extensions import mypyc_attr
 
-from triggers.core.state.header import Header, HeldByInstance, Latest, UnsharedRow
+from triggers.core.state.header import Header
 from triggers.core.state.instance import SMALL, Payload
 from triggers.core.state.instances import Instances
+from triggers.core.state.latest import (
+    HELD,
+    IN_RECORD,
+    KIND_AT,
+    SHARED,
+    UNSHARED,
+    Stamp,
+    holder_of,
+    kwargs_of,
+    record_of_kwargs,
+    record_of_row,
+    row_of,
+    stamp_of,
+)
 from triggers.core.state.rows import numbered
 from triggers.core.state.session_rows import SessionRows, SpillingMap
-
-_UNSHARED_ROW: Final = UnsharedRow  # a final name is not looked up, which would take 130 instructions
 
 
 @mypyc_attr(acyclic=True)
 class Payloads:
     """Stores payloads of instances, and remembers with which kwargs each trigger was last fired.
 
-    Kwargs that an instance holds as well are stored once. So each entry of `Session.latest` says who else refers to
-    the stored kwargs (`Latest`).
+    Kwargs that an instance holds as well are stored once. So each record of `Session.latest` says who else refers to
+    the stored kwargs (`core.state.latest`).
     """
 
     __slots__ = ("_header", "_instances", "_latest", "_rows", "_written")
 
-    def __init__(self, header: Header, rows: SessionRows, latest: SpillingMap[Latest], instances: Instances) -> None:
+    def __init__(self, header: Header, rows: SessionRows, latest: SpillingMap[bytes], instances: Instances) -> None:
         self._header = header
         self._rows = rows
         self._latest = latest
@@ -45,9 +55,10 @@ class Payloads:
     def add_kwargs(self, trigger: str, kwargs: bytes) -> Payload:
         """Stores the kwargs of a trigger. It overwrites the row of the latest ones if no instance refers to it."""
         before = self._latest.get(trigger)
-        if type(before) is UnsharedRow and len(kwargs) > SMALL:  # `type`, as in `engine.apply`
-            self._written[before.number] = kwargs
-            return before.number
+        if before is not None and before[KIND_AT] == UNSHARED and len(kwargs) > SMALL:
+            number = row_of(before)
+            self._written[number] = kwargs
+            return number
         return self.add(kwargs)
 
     def read(self, stored: Payload) -> bytes:
@@ -59,49 +70,70 @@ class Payloads:
             raise RuntimeError(f"session {self._rows.uid!r} has no payload {stored}")
         return payload
 
-    def set_latest(self, trigger: str, latest: Payload | HeldByInstance, *, held: bool) -> None:
-        """Stores where the trigger's latest kwargs are and deletes an `UnsharedRow` of the earlier ones.
+    def set_latest(self, trigger: str, stamp: Stamp, latest: Payload, *, held: bool) -> None:
+        """Stores where the trigger's latest kwargs are, and the stamp of their fire.
 
-        With `held`, an instance refers to them as well. Otherwise their row becomes an `UnsharedRow`.
+        With `held`, an instance refers to them as well. Otherwise the trigger's next kwargs may overwrite their row.
         """
+        if isinstance(latest, bytes):
+            self.replace_latest(trigger, record_of_kwargs(stamp, latest))
+        else:
+            self.replace_latest(trigger, record_of_row(stamp, latest, shared=held), latest)
+
+    def replace_latest(self, trigger: str, record: bytes, number: int = 0) -> None:
+        """Replaces a record, and deletes the row that no one refers to then; `number` is the row of the new one."""
         before = self._latest.get(trigger)
-        if type(before) is _UNSHARED_ROW and before.number != latest:
-            self._written.pop(before.number, None)
-            self._rows.put(numbered(b"p", before.number), None)
-        self._latest.hot[trigger] = UnsharedRow(latest) if isinstance(latest, int) and not held else latest
+        if before is not None and before[KIND_AT] == UNSHARED and (unused := row_of(before)) != number:
+            self._written.pop(unused, None)
+            self._rows.put(numbered(b"p", unused), None)
+        self._latest.hot[trigger] = record
 
     def share_latest(self, trigger: str) -> Payload | None:
         """Returns the trigger's latest kwargs for another instance to hold, or None if it has never fired."""
-        latest = self._latest.get(trigger)
-        if latest is None or isinstance(latest, (bytes, int)):
-            return latest
-        if type(latest) is UnsharedRow:
-            payload: Payload = latest.number
+        record = self._latest.get(trigger)
+        if record is None:
+            return None
+        kind = record[KIND_AT]
+        if kind == IN_RECORD:
+            return kwargs_of(record)
+        if kind == SHARED:
+            return row_of(record)
+        if kind == UNSHARED:
+            payload: Payload = row_of(record)
         else:
-            payload = self.add(self._read_latest(trigger, latest))
-        self._latest.hot[trigger] = payload
+            payload = self.add(self._read_latest(trigger, record))
+        stamp = stamp_of(record)
+        self._latest.hot[trigger] = (
+            record_of_kwargs(stamp, payload)
+            if isinstance(payload, bytes)
+            else record_of_row(stamp, payload, shared=True)
+        )
         return payload
 
     def release_latest(self, task: str, number: int, kwargs: dict[str, Payload]) -> None:
         """Stores the latest kwargs that only this instance has in rows of their own, before its kwargs change."""
         for trigger, payload in kwargs.items():
-            latest = self._latest.get(trigger)
-            if type(latest) is HeldByInstance and latest.number == number and latest.task == task:
-                self.set_latest(trigger, self.add(self.read(payload)), held=False)
+            record = self._latest.get(trigger)
+            if record is not None and record[KIND_AT] == HELD and holder_of(record) == (task, number):
+                self.set_latest(trigger, stamp_of(record), self.add(self.read(payload)), held=False)
 
     def read_latest(self, trigger: str) -> bytes | None:
         """Returns the JSON of the trigger's latest kwargs, or None if it has never fired."""
-        latest = self._latest.get(trigger)
-        return None if latest is None else self._read_latest(trigger, latest)
+        record = self._latest.get(trigger)
+        return None if record is None else self._read_latest(trigger, record)
 
     def latest_kwargs(self) -> dict[str, bytes]:
         """Returns the latest kwargs by trigger. Only for queries: changes must have been written."""
-        return {trigger: self._read_latest(trigger, latest) for trigger, latest in self._latest.all().items()}
+        return {trigger: self._read_latest(trigger, record) for trigger, record in self._latest.all().items()}
 
-    def _read_latest(self, trigger: str, latest: Latest) -> bytes:
-        if isinstance(latest, HeldByInstance):
-            return self.read(self._instances.get(latest.task, latest.number).instance.kwargs[trigger])
-        return self.read(latest.number if isinstance(latest, UnsharedRow) else latest)
+    def _read_latest(self, trigger: str, record: bytes) -> bytes:
+        kind = record[KIND_AT]
+        if kind == IN_RECORD:
+            return kwargs_of(record)
+        if kind == HELD:
+            task, number = holder_of(record)
+            return self.read(self._instances.get(task, number).instance.kwargs[trigger])
+        return self.read(row_of(record))
 
     def write_rows(self) -> None:
         """Writes new payloads into the session's rows."""

@@ -7,8 +7,8 @@ from typing import Final
 import msgspec
 
 from triggers.core.conditions.held import Memory
-from triggers.core.state.header import LastFire, TaskState
 from triggers.core.state.header_codec import decode_latest
+from triggers.core.state.header_parts import TaskState
 from triggers.core.state.session_rows import RowKind, SpillingKind
 from triggers.core.state.waiting import Waiting
 
@@ -17,6 +17,5 @@ HOT_TRIGGERS: Final = 64
 
 TASKS: Final = SpillingKind(b"k", HOT_TASKS, msgspec.msgpack.Decoder(TaskState).decode)
 LATEST: Final = SpillingKind(b"l", HOT_TRIGGERS, decode_latest)
-LAST_FIRES: Final = SpillingKind(b"f", HOT_TRIGGERS, msgspec.msgpack.Decoder(LastFire).decode)
 WAITING: Final = RowKind(b"w", msgspec.msgpack.Decoder(Waiting).decode, Waiting)
 MEMORY: Final = RowKind(b"m", msgspec.msgpack.Decoder(Memory).decode, Memory)

@@ -9,7 +9,7 @@
     r<len uid><uid>d<n>                      full chunk of the dedupe window
     r<len uid><uid>w<task>                   groups that wait for a task, in edition 2
     r<len uid><uid>m<task>                   contributions that the session remembers for a task, in edition 2
-    r<len uid><uid>f<trigger>                when a trigger that is not hot in the header was last fired (`LastFire`)
+    r<len uid><uid>f<trigger>                when such a trigger was fired, in edition 2 before version 5 of headers
     c<hash>                                  configuration, shared by the sessions of the partition
     g                                        hash of all rows of published rules
     g<name>\\0<version>                       a version of published rules, for all sessions of the partition

@@ -9,17 +9,20 @@ from triggers.core.events import RulesPublished
 from triggers.core.plan import Plan, Rule
 from triggers.core.published_rules import Catalog, PublishedRules
 from triggers.core.state.dedupe_window import DedupeWindow
+from triggers.core.state.earlier_fires import join_earlier_fires
 from triggers.core.state.edition_2_state import Edition2State
 from triggers.core.state.event_index import append_position, read_positions
 from triggers.core.state.fire_spans import record_span
-from triggers.core.state.header import Header, LastFire, TaskState
+from triggers.core.state.header import Header
 from triggers.core.state.header_codec import (
     add_spans_to_header,
     decode_header,
     encode_header,
+    is_of_earlier_version,
     read_header,
     read_spans,
 )
+from triggers.core.state.header_parts import TaskState
 from triggers.core.state.instances import Instances
 from triggers.core.state.loaded_instance import LoadedInstance, StatusMove
 from triggers.core.state.payloads import Payloads
@@ -47,6 +50,8 @@ class Session:
         "_partition_rows",
         "_plans",
         "_shared",
+        "clock",
+        "event_id",
         "exists",
         "header",
         "ids",
@@ -56,9 +61,12 @@ class Session:
         "moved",
         "payloads",
         "plan",
+        "position",
+        "recorded",
         "rows",
         "spans",
         "tasks",
+        "time",
         "uid",
     )
 
@@ -76,6 +84,16 @@ class Session:
         self._catalog: Catalog | None = None
         stored = rows.get(self._key)
         self._use_header(read_header(uid, stored), there=stored is not None)
+        if stored is not None and is_of_earlier_version(stored):
+            join_earlier_fires(self.header, self.latest, self.rows)
+        self.position = self.time = 0
+        self.event_id: str | None = None
+        """The position, the time and the id of the event that is being applied. Compiled code reads them thirty times
+        as slowly from the event."""
+        self.recorded = 0
+        """When it came into the log."""
+        self.clock = 0
+        """The session's clock when it is applied."""
         self.spans = read_spans(stored)
         """The spans of its latest fires. Empty unless the trace of one of its events was sampled."""
 
@@ -177,11 +195,6 @@ class Session:
     # -- edition 2 ----------------------------------------------------------------------------------------------------
 
     @property
-    def last_fires(self) -> SpillingMap[LastFire]:
-        """The last fire of each trigger."""
-        return self._edition_2_state().last_fires
-
-    @property
     def waiting(self) -> RowMap[Waiting]:
         """Waiting instances by task."""
         return self._edition_2_state().waiting
@@ -194,20 +207,8 @@ class Session:
     def _edition_2_state(self) -> Edition2State:
         state = self._edition_2
         if state is None:
-            state = self._edition_2 = Edition2State(self.header, self.rows)
+            state = self._edition_2 = Edition2State(self.rows)
         return state
-
-    @property
-    def records_fires(self) -> bool:
-        """True if the session may get rules of edition 2, which ask when triggers were last fired."""
-        return self.is_bound or not self.plan.digest
-
-    def forget_edition_2(self) -> None:
-        """Deletes what the session kept because it had no rules, when it gets rules of edition 1."""
-        if self.header.edition_2 is not None:
-            for suffix in self.last_fires.rows():
-                self.rows.put(suffix, None)
-            self.header.edition_2 = self._edition_2 = None
 
     # -- configuration ------------------------------------------------------------------------------------------------
 
@@ -295,6 +296,3 @@ class Session:
         self.tasks.spill()
         self.latest.spill()
         self.header.tasks_spilled, self.header.latest_spilled = self.tasks.spilled, self.latest.spilled
-        if (edition_2 := self.header.edition_2) is not None:
-            self.last_fires.spill()
-            edition_2.last_fires_spilled = self.last_fires.spilled

@@ -39,6 +39,7 @@ class StoredInstance(
         "delayed_at": "y",
         "queue": "z",
         "spans": "b",
+        "fired": "v",
     },
 ):
     """The row of an `Instance`, whose fields it has in the same order: a map of those that are not as in a new one."""
@@ -65,6 +66,7 @@ class StoredInstance(
     delayed_at: int = 0
     queue: str | None = None
     spans: bytes = b""
+    fired: list[int] | None = None
 
 
 decode_stored_instance: Final = msgspec.msgpack.Decoder(StoredInstance).decode
