@@ -35,8 +35,10 @@ class ProviderServer:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:  # http.server's
-                body = provider.document(self.path)
-                self.send_response(500 if provider.broken else 200)
+                is_moved = self.path == "/moved"
+                body = b"" if is_moved else provider.document(self.path)
+                self.send_response(302 if is_moved else 500 if provider.broken else 200)
+                self.send_header("Location", f"{provider.issuer}/keys")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -203,6 +205,13 @@ async def test_without_any_key_the_request_may_be_repeated(provider: ProviderSer
 async def test_keys_over_plain_http_are_fetched_from_this_machine_only(provider: ProviderServer) -> None:
     with pytest.raises(TryAgain, match="must be an https URL"):
         await tokens_of(provider, keys_url="http://keys.example/keys").identify(provider.token())
+
+
+async def test_a_redirect_to_other_keys_is_not_followed(provider: ProviderServer) -> None:
+    with pytest.raises(TryAgain, match="cannot be fetched"):
+        await tokens_of(provider, keys_url=f"{provider.issuer}/moved").identify(provider.token())
+
+    assert provider.fetches == 0
 
 
 @pytest.mark.parametrize(
