@@ -230,3 +230,12 @@ def test_the_memory_storage_runs_what_is_due_as_well() -> None:
     manager.run_due()
 
     assert [command.instance for command in storage.commands if isinstance(command, RunTask)] == ["t_a#0"]
+
+
+@pytest.mark.usefixtures("django")
+@pytest.mark.parametrize("every", ["0", "-5", "nan"])
+def test_the_command_refuses_to_run_without_a_pause(every: str) -> None:
+    management = import_module("django.core.management")
+
+    with pytest.raises(management.CommandError, match=f"--every is {every}, but it must be more than 0"):
+        management.call_command("triggers_run_due", f"--every={every}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from triggers.running.due_sessions import run_due_sessions
 
@@ -32,6 +32,8 @@ class Command(BaseCommand):
 
     def handle(self, *_: object, **options: Any) -> None:
         every, stopped = options["every"], threading.Event()
+        if every is not None and not every > 0:
+            raise CommandError(f"--every is {every:g}, but it must be more than 0 (seconds)")
         while True:
             due = run_due_sessions(options["storage"], options["manager"], cache=options["cache"])
             if options["verbosity"] > 1 or (due and every is None):
