@@ -46,12 +46,17 @@ class DecisionBuilder:
         """The effects of the event besides commands in edition 2, or None in edition 1."""
 
     @property
+    def is_edition_2(self) -> bool:
+        """True if the session's rules are of edition 2."""
+        return self.follow is not None
+
+    @property
     def now(self) -> int:
         """When the event came into the log. Timers count from it, regardless of the time that the producer gave.
 
         In edition 2 it is the session's clock, which never runs backwards.
         """
-        return self.session.recorded if self.follow is None else self.session.clock
+        return self.session.clock if self.is_edition_2 else self.session.recorded
 
     @property
     def position(self) -> int:

@@ -134,8 +134,8 @@ def _fire_in_edition_2(session: Session, event: TriggerFired) -> Decision:
     if is_reserved(event.trigger):
         raise ReservedName(f"only the engine fires {event.trigger!r:.200}; names that end like outcomes are reserved")
     builder = DecisionBuilder(session, event, _UNUSED)
-    if builder.follow is not None:
-        builder.follow.event_id, builder.follow.source = event.id, event.source
+    if (follow := builder.follow) is not None:
+        follow.event_id, follow.source = event.id, event.source
     fire_trigger(builder, FiredKwargs(session, event.trigger, event.kwargs))
     return finish(builder)
 

@@ -63,7 +63,7 @@ def change_status(builder: DecisionBuilder, loaded: LoadedInstance, status: str)
     """Sets an instance's status and updates its timestamp, cohort, timer and the count of unresolved instances."""
     session, task, instance = builder.session, loaded.task, loaded.instance
     session.instances.mark_changed(loaded)
-    if builder.follow is not None:
+    if builder.is_edition_2:
         remove_from_group(builder, loaded)
         resolved = RESOLVED_IN_EDITION_2
     else:
@@ -77,7 +77,7 @@ def change_status(builder: DecisionBuilder, loaded: LoadedInstance, status: str)
     instance.modified = instance.stamps[status] = builder.time
     stop_timers(session, loaded)
     builder.record_status(loaded.name, status)
-    if builder.follow is not None:
+    if builder.is_edition_2:
         handle_status(builder, loaded)
     elif status == UNSTARTED:
         join_cohort(builder, loaded)

@@ -102,7 +102,7 @@ def replay_failed(session: Session, event: ReplayRequested) -> Decision:
     if not may_be_replayed(status := loaded.instance.status, session.plan.edition):
         raise WrongStatus(describe_refusal(loaded.name, status, "replayed"))
     builder = DecisionBuilder(session, event)
-    replay = replay_instance if builder.follow is None else edition_2_attempts.replay_instance
+    replay = edition_2_attempts.replay_instance if builder.is_edition_2 else replay_instance
     replay(builder, loaded, event.replacement_kwargs)
     return finish(builder)
 
@@ -133,7 +133,7 @@ def cancel(session: Session, event: CancelRequested) -> Decision:
     builder, status = DecisionBuilder(session, event), loaded.instance.status
     if is_resolved(status, session.plan.edition) or status == Status.FAILED:
         raise WrongStatus(describe_refusal(event.instance, status, "cancelled"))
-    if builder.follow is not None:
+    if builder.is_edition_2:
         cancel_instance(builder, loaded, terminate=event.terminate)
         return finish(builder)
     loaded.instance.attempt_closed = True
@@ -171,7 +171,7 @@ def clone_instance(session: Session, event: CloneRequested) -> Decision:
     loaded = session.instances.find(event.instance)
     builder = DecisionBuilder(session, event)
     copy = copy_instance(builder, loaded)
-    if builder.follow is not None:
+    if builder.is_edition_2:
         return _clone_waiting(builder, loaded, copy)
     if cohort := find_cohort(session.task_state(loaded.task), loaded.number):
         take_over_fills(copy, cohort)

@@ -46,7 +46,7 @@ def apply_result(session: Session, event: TaskResult) -> Decision:
     if not instance.awaits(event.attempt) or (starts and instance.status != Status.SCHEDULED):
         return Decision(outcome=Outcome.STALE)
     builder = DecisionBuilder(session, event)
-    if builder.follow is not None:
+    if builder.is_edition_2:
         builder.cascade_depth = instance.cascade_depth
     metadata = _metadata_of(event)
     session.instances.mark_changed(loaded)
@@ -78,7 +78,7 @@ def _metadata_of(event: TaskResult) -> dict[str, bytes]:
 
 def _limit_running_time(builder: DecisionBuilder, loaded: LoadedInstance) -> None:
     rule = rule_of(builder.session, loaded.task)
-    if builder.follow is not None:
+    if builder.is_edition_2:
         edition_2_attempts.set_timeout(builder, rule, loaded)
     elif limit := rule.timeouts.running:
         set_timeout(builder, loaded, limit)
@@ -152,7 +152,7 @@ def _retry_instance(
     failed.metadata |= metadata
     builder.cascade_depth = failed.cascade_depth
     failed.metadata["cooldown"] = _json(_seconds(event.cooldown_ms))
-    replay = replay_instance if builder.follow is None else edition_2_attempts.replay_instance
+    replay = edition_2_attempts.replay_instance if builder.is_edition_2 else replay_instance
     replay(builder, loaded, event.replacement_kwargs, event.cooldown_ms)
 
 

@@ -30,8 +30,8 @@ _STOPPED: Final = Outcome.STOPPED  # looked up only once, because each look-up o
 def fire_trigger(builder: DecisionBuilder, fired_kwargs: FiredKwargs) -> None:
     """Fires a trigger and starts the instances that become ready, by declaration order and then creation order."""
     session, trigger = builder.session, fired_kwargs.trigger
-    if builder.follow is not None:
-        fire_in_edition_2(builder, builder.follow, fired_kwargs)
+    if (follow := builder.follow) is not None:
+        fire_in_edition_2(builder, follow, fired_kwargs)
         return
     if builder.span or session.spans:
         session.record_span(trigger, session.header.instances, builder.span)
