@@ -53,7 +53,7 @@ def fire_in_edition_2(builder: DecisionBuilder, follow: FollowUps, fired: FiredK
 
 
 def _begin(builder: DecisionBuilder, follow: FollowUps, fired: FiredKwargs) -> None:
-    header = builder.session.header.begin_edition_2()
+    header = builder.session.header.ensure_edition_2_part()
     header.fires += 1
     if builder.span or builder.session.spans:
         builder.session.record_span(fired.trigger, header.fires, builder.span)

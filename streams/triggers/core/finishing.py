@@ -60,7 +60,7 @@ def _kwargs_of(session: Session, outcome: QueuedOutcome) -> bytes:
 def _finalize(builder: DecisionBuilder, follow: FollowUps) -> None:
     """Fires `finalize`, once, if no task is unresolved except those that wait for it."""
     header, trigger = builder.session.header, follow.plan.finalize
-    if trigger is None or not header.instances or (edition_2 := header.begin_edition_2()).finalized:
+    if trigger is None or not header.instances or (edition_2 := header.ensure_edition_2_part()).finalized:
         return
     if any(_blocks_finalize(builder.session, rule, trigger) for rule in follow.plan.tasks.values()):
         return

@@ -83,7 +83,7 @@ def _begin(session: Session, now: int) -> None:
     A trigger that an earlier release fired counts as fired by the latest event before all others, because no more is
     known of it.
     """
-    header = session.header.begin_edition_2()
+    header = session.header.ensure_edition_2_part()
     header.fires = max(header.fires, session.position)
     clock = session.header.clock or now
     for trigger, record in session.latest.all().items():

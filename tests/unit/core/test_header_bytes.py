@@ -10,7 +10,7 @@ from triggers.core.engine import apply
 from triggers.core.events import ConfigurationUpdated, TriggerFired
 from triggers.core.state.header import Header
 from triggers.core.state.header_codec import decode_header, decode_latest, encode_header, read_header
-from triggers.core.state.header_parts import Cohort, Edition2Header, RuleBinding, TaskState
+from triggers.core.state.header_parts import Cohort, Edition2Part, RuleBinding, TaskState
 from triggers.core.state.latest import (
     UNKNOWN_FIRE,
     Stamp,
@@ -62,7 +62,7 @@ def test_a_cohort_is_stored_with_ranges_of_its_members() -> None:
 
 
 def test_what_edition_2_adds_is_stored_at_the_end() -> None:
-    header = Header(clock=9, edition_2=Edition2Header(3, finalized=True))
+    header = Header(clock=9, edition_2=Edition2Part(3, finalized=True))
 
     encoded = encode_header(header)
 
@@ -153,7 +153,7 @@ def test_the_last_fires_of_version_4_join_the_latest_kwargs() -> None:
     assert contribution_of(stored.latest.hot["a"], b"{}") == Contribution(b"{}", 5, 1, b"", 4, "e-1", "shop")
     assert contribution_of(stored.latest.hot["b"], b"{}") == Contribution(b"{}", 9, 2)
     assert contribution_of(stored.latest.hot["q"], b"{}") == Contribution(b"{}", 7, 3, b"", 6, "e-2")
-    assert stored.header.edition_2 == Edition2Header(2)
+    assert stored.header.edition_2 == Edition2Part(2)
     assert list(stored.rows.scan(b"f")) == []
 
 

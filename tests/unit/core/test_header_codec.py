@@ -9,7 +9,7 @@ import pytest
 
 from triggers.core.state.header import Header
 from triggers.core.state.header_codec import add_spans_to_header, decode_header, encode_header, read_spans
-from triggers.core.state.header_parts import Cohort, Edition2Header, RuleBinding, TaskState
+from triggers.core.state.header_parts import Cohort, Edition2Part, RuleBinding, TaskState
 from triggers.core.state.latest import record_of_kwargs
 
 NAMES = [each.name for each in fields(Header)]
@@ -35,7 +35,7 @@ FULL = Header(
     sweeping=True,
     past_attempts=11,
     clock=1 << 42,
-    edition_2=Edition2Header(12, finalized=True),
+    edition_2=Edition2Part(12, finalized=True),
     published=RuleBinding("order", 3, ["t"]),
 )
 """A header without a default."""

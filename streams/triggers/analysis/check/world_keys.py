@@ -69,7 +69,7 @@ class _Key:
         instances = sorted(self._instance(plan, loaded, orders) for loaded in self._stored)
         remembered = tuple(self._held(slots, orders) for slots in self._memories(plan))
         latest = tuple(self._contribution(contribution, orders) for contribution in self._latest(plan))
-        return tuple(instances), remembered, latest, self._session.header.begin_edition_2().finalized
+        return tuple(instances), remembered, latest, self._session.header.ensure_edition_2_part().finalized
 
     def contributions(self, plan: Plan) -> Iterator[Contribution]:
         """Yields everything that is held or remembered."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mypy_extensions import mypyc_attr
 
-from triggers.core.state.header_parts import Edition2Header, RuleBinding, TaskState
+from triggers.core.state.header_parts import Edition2Part, RuleBinding, TaskState
 
 
 @mypyc_attr(acyclic=True)
@@ -58,7 +58,7 @@ class Header:
     """Upper bound of the attempts that earlier sessions of this UID issued."""
     clock: int
     """The largest log time of the session's records. It never runs backwards."""
-    edition_2: Edition2Header | None
+    edition_2: Edition2Part | None
     """What edition 2 needs, or None if the session has only rules of edition 1."""
     published: RuleBinding | None
     """The published rules that the session is bound to, or None if it is bound to none."""
@@ -70,7 +70,7 @@ class Header:
         latest: dict[str, bytes] | None = None, latest_spilled: bool = False, payloads: int = 0, instances: int = 0,
         unresolved: int = 0, created: int = 0, modified: int = 0, events: int = 0, tail: list[int] | None = None,
         chunks: int = 0, ids: bytes = b"", id_chunks: int = 0, last: int = 0, wake: int = 0, deleted: bool = False,
-        sweeping: bool = False, past_attempts: int = 0, clock: int = 0, edition_2: Edition2Header | None = None,
+        sweeping: bool = False, past_attempts: int = 0, clock: int = 0, edition_2: Edition2Part | None = None,
         published: RuleBinding | None = None,
     ) -> None:  # fmt: skip
         self.configuration = configuration
@@ -102,8 +102,8 @@ class Header:
         """Name of the published rules that the session is bound to, or None."""
         return None if self.published is None else self.published.name
 
-    def begin_edition_2(self) -> Edition2Header:
+    def ensure_edition_2_part(self) -> Edition2Part:
         """Returns the part that edition 2 needs; creates it on the first call."""
         if self.edition_2 is None:
-            self.edition_2 = Edition2Header()
+            self.edition_2 = Edition2Part()
         return self.edition_2

@@ -8,7 +8,7 @@ import msgspec
 
 from triggers.core.state.fire_spans import FireSpans
 from triggers.core.state.header import Header
-from triggers.core.state.header_parts import Edition2Header, RuleBinding, TaskState
+from triggers.core.state.header_parts import Edition2Part, RuleBinding, TaskState
 from triggers.core.state.latest import (
     UNKNOWN_FIRE,
     Stamp,
@@ -48,7 +48,7 @@ _Fields = tuple[
     bool,
     int,
     int,
-    Edition2Header | None,
+    Edition2Part | None,
     RuleBinding | None,
 ]
 """The elements of a stored header: its version, and the fields of a `Header` in their order. New ones go to the end."""

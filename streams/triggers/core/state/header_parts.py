@@ -41,7 +41,7 @@ class LastFire(Struct, array_like=True, gc=False):
     source: str | None = None
 
 
-class Edition2Header(Struct, array_like=True, gc=False):
+class Edition2Part(Struct, array_like=True, gc=False):
     """The part of a header that edition 2 needs. Sessions that may still get rules of edition 2 have it, too."""
 
     fires: int = 0
