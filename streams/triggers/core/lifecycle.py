@@ -141,7 +141,8 @@ def _begin_attempt(builder: DecisionBuilder, instance: Instance) -> None:
     if session.spans and not before and instance.parent < 0:  # copies have the spans of their originals
         held = spans_of_instance(session.spans, instance.sequence, instance.kwargs)
         instance.spans = add_spans(held, instance.spans)
-    instance.attempt = max(before, session.header.past_attempts) + 1
+    past = session.header.past_attempts
+    instance.attempt = (before if before > past else past) + 1  # `max` takes 1,000 instructions in the interpreter
     instance.attempt_closed = False
     if before or builder.cascade_depth:  # without an earlier attempt it is 0
         instance.cascade_depth = builder.cascade_depth
