@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,17 @@ def test_repeating_an_operation_with_its_key_has_no_further_effect(client: httpx
     assert first.status_code == second.status_code == 200
     assert first.json() == second.json()
     assert (without_key.status_code, without_key.json()["type"].rpartition(":")[2]) == (409, "wrong-status")
+    assert [event["type"] for event in timeline(client, failed)].count("replay") == 1
+
+
+def test_of_two_operators_at_the_same_moment_one_replays_an_instance(client: httpx.Client, failed: str) -> None:
+    """Both find it failed. The second event is refused, whatever status the first one has given the instance."""
+    wait_for_failure(client, failed)
+
+    with ThreadPoolExecutor(2) as operators:
+        responses = list(operators.map(lambda _: client.post(f"{failed}{INSTANCE}/replay"), range(2)))
+
+    assert sorted(response.status_code for response in responses) == [200, 409]
     assert [event["type"] for event in timeline(client, failed)].count("replay") == 1
 
 
@@ -201,7 +213,7 @@ def test_locked_rules_allow_no_update_of_a_session(client: httpx.Client) -> None
     refused = client.post("/v1/sessions/locked-1/configuration", json={"t_new": {"after": ["x"], "run": "new"}})
 
     assert (refused.status_code, refused.json()["type"].rpartition(":")[2]) == (409, "conflict")
-    assert client.get("/v1/dead-letters").json()["dead_letters"] == []
+    assert client.get("/v1/dead-letters", params={"prefix": "locked-"}).json()["dead_letters"] == []
 
 
 def test_published_rules_have_versions_and_their_publisher(client: httpx.Client) -> None:

@@ -88,6 +88,13 @@ class SessionReader:
         """Returns the offsets of the session's events from the owner's event index. Blocks and raises like `read`."""
         return self._until_answered(lambda left_s: self._event_offsets(uid, left_s))
 
+    def is_applied(self, uid: str, at: Coordinates) -> bool:
+        """Returns whether the session's event at the coordinates was applied. Blocks and raises like `read`.
+
+        The worker must have read it already, as after `read` with these coordinates. What is not applied was refused.
+        """
+        return at.offset in self.event_offsets(uid).offsets
+
     def rules_counts(self) -> list[RulesCount]:
         """Returns how many sessions have which published rules. All workers count. Blocks and raises like `read`."""
         return self._until_answered(self._rules_counts)

@@ -40,6 +40,7 @@ from triggers.errors import (
     RulesLocked,
     SessionNotFound,
     TryAgain,
+    WrongStatus,
 )
 from triggers.kafka.sender import Coordinates
 from triggers.settings import Settings
@@ -95,7 +96,13 @@ class SessionRepairs:
             return _repaired(uid, event, earlier, session)
         check_of(event)(find_instance(session, event.instance), session.edition)
         coordinates = await self._publisher.publish(uid, event, self._source)
-        return _repaired(uid, event, coordinates, await self._read_after(uid, coordinates))
+        after = await self._read_after(uid, coordinates)
+        if after is not None and await self._run(self._is_refused, uid, coordinates):
+            raise WrongStatus(
+                f"another event came first, so that {event.instance!r:.300} is"
+                f" {find_instance(after, event.instance).status} now; the dead letter of this one says why"
+            )
+        return _repaired(uid, event, coordinates, after)
 
     async def configure(self, uid: str, event: ConfigurationUpdated) -> Repaired:
         """Adds rules to a session. Raises InvalidConfiguration, RulesLocked and IdReused as well."""
@@ -107,6 +114,10 @@ class SessionRepairs:
         await self._run(self._require_unlocked, uid)
         coordinates = await self._publisher.publish(uid, event, self._source)
         session = await self._read_after(uid, coordinates)
+        if session is not None and await self._run(self._is_refused, uid, coordinates):
+            raise InvalidConfiguration(
+                f"session {uid!r:.300} does not accept these rules; the dead letter of the event says why"
+            )
         return Repaired(uid=uid, coordinates=coordinates, id=event.id, is_applied=session is not None)
 
     async def adopt(self, uid: str, event: AdoptionRequested) -> Repaired:
@@ -152,6 +163,13 @@ class SessionRepairs:
             return await self._run(self._reader.read, uid, coordinates)
         except TryAgain:
             return None
+
+    def _is_refused(self, uid: str, coordinates: Coordinates) -> bool:
+        """Returns whether the session has refused an event that its worker has read. Blocks."""
+        try:
+            return not self._reader.is_applied(uid, coordinates)
+        except (SessionNotFound, TryAgain):
+            return False  # it was deleted meanwhile, or its worker has ended
 
     def _version_to_adopt(self, event: AdoptionRequested) -> int:
         return version_to_adopt(event.name, event.version, StreamRules(self._settings).publications())

@@ -83,6 +83,12 @@ def result_of(change: JobChange, number: int, item: JobItem, session: SessionVie
     )
 
 
+def refused_after(result: ItemResult) -> ItemResult:
+    """Returns the result of an item whose instance has the intended status, but by another event."""
+    detail = f"another event came first: it is {result.detail} already"
+    return ItemResult(item=result.item, state=ItemState.REFUSED, detail=detail)
+
+
 def _result_of_adoption(change: JobChange, number: int, obstacle: str, session: SessionView | None) -> ItemResult:
     if session is not None and _has_rules(session, change):
         return ItemResult(item=number, state=ItemState.APPLIED, detail=f"version {change.version}")

@@ -7,14 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
+from triggers.client.session_events import SessionEvents
 from triggers.client.session_reader import SessionReader
 from triggers.codec import encode_event, encode_key
 from triggers.core.view import SessionView
-from triggers.errors import SessionNotFound
-from triggers.jobs.changes import event_of, obstacle_to, result_of
+from triggers.errors import NotFound, SessionNotFound
+from triggers.jobs.changes import event_of, obstacle_to, refused_after, result_of
 from triggers.jobs.job import Job
 from triggers.jobs.job_log import JobLog
-from triggers.jobs.records import Action, ItemResult, ItemState, JobPublished, JobRecord
+from triggers.jobs.records import WHOLE_SESSIONS, Action, ItemResult, ItemState, JobItem, JobPublished, JobRecord
 from triggers.kafka.sender import Coordinates
 from triggers.kafka.transactional_sending import ANY_PARTITION, TransactionalRecord
 from triggers.settings import Settings
@@ -35,6 +36,7 @@ class SessionWork:
         self._patience_s = settings.read_timeout_s
         self._log = log
         self._reader = reader
+        self._session_events = SessionEvents(settings, reader)
         self._job = job
         self._threads = threads
 
@@ -104,10 +106,26 @@ class SessionWork:
         while True:
             session = self._read(item.session, after)
             if after is not None or obstacle_to(change, item, session):
-                return result_of(change, number, item, session)
+                result = result_of(change, number, item, session)
+                return result if self._is_ours(result, item, after) else refused_after(result)
             if time.monotonic() > deadline:
                 return None
             time.sleep(_PAUSE_S)
+
+    def _is_ours(self, result: ItemResult, item: JobItem, at: Coordinates | None) -> bool:
+        """Returns whether the event of the item has had the effect that its instance shows, and not another event.
+
+        If its coordinates are unknown, it is searched among the events of the session by its id.
+        """
+        if result.state is not ItemState.APPLIED or self._job.head.change.action in WHOLE_SESSIONS:
+            return True
+        try:
+            if at is not None:
+                return self._reader.is_applied(item.session, at)
+            event_id = event_of(self._job, item).id
+            return any(each.id == event_id for each in self._session_events.read_session(item.session))
+        except NotFound:
+            return True  # its events are gone, so nobody can say
 
     def _read_all(self, uids: Iterable[str]) -> dict[str, SessionView | None]:
         wanted = list(uids)
