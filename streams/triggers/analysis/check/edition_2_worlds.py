@@ -216,7 +216,10 @@ class Edition2Worlds:
     # -- time ---------------------------------------------------------------------------------------------------------
 
     def _next_due(self, world: World) -> Move | None:
-        """Returns what happens if no event comes. An idle session is deleted before timers of the same moment."""
+        """Returns what happens if no event comes. An idle session is deleted before timers of the same moment.
+
+        It is not deleted before the first of the events: that would be an outcome of any rules with `sessionTtl`.
+        """
         timer, goes_on = next(iter(world.timers), None), any(world.left) or world.pending or world.timers
         if (
             self._ttl
