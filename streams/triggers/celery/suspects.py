@@ -10,14 +10,15 @@ from triggers.celery.command_source import CommandInHand, Delivery
 class Suspects:
     """Releases suspects so that the one that kills workers is found, and no other command fails for it.
 
-    Of the suspects with counted runs, only one runs at a time. Suspects without counted runs, which may not have
-    started at all, run together, up to the worker's capacity.
+    A suspect with counted runs runs without any other one: if it kills the worker, no other run is counted. Suspects
+    without counted runs, which may not have started at all, run together, up to the worker's capacity.
     """
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._waiting: deque[CommandInHand] = deque()
         self._running: dict[Delivery, bool] = {}
+        """Suspects that run, and whether they had counted runs."""
 
     def add_suspect(self, command: CommandInHand) -> None:
         """Adds a suspect. Those of a partition must be added in order."""
@@ -38,6 +39,6 @@ class Suspects:
         self._running.pop(delivery, None)
 
     def _may_run(self, delivery: Delivery) -> bool:
-        if delivery.counted_runs and any(self._running.values()):
-            return False
-        return len(self._running) < self._capacity
+        if delivery.counted_runs:
+            return not self._running
+        return len(self._running) < self._capacity and not any(self._running.values())
