@@ -53,8 +53,15 @@ def compile_package(folder: Path) -> None:
 
 def count_instructions(checkout: Path, kind: str) -> float:
     """Returns thousands of instructions for an event. Raises RuntimeError."""
+    return count_program(checkout, Path(__file__).parent / "programs/agent_turn.py", kind)
+
+
+def count_program(checkout: Path, program: Path, kind: str) -> float:
+    """Returns thousands of instructions for an event that a program counts with the compiled package of a checkout.
+
+    The program turns counting on, and prints the number of events at last. Raises RuntimeError.
+    """
     command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", "--callgrind-out-file=/dev/null"]
-    program = Path(__file__).parent / "programs/agent_turn.py"
     command += [sys.executable, str(program), kind]
     env = os.environ | {"PYTHONPATH": f"{checkout / 'build/compiled'}:{checkout}", "PYTHONHASHSEED": "0"}
     done = subprocess.run(command, cwd=checkout, env=env, capture_output=True, text=True, check=False)
