@@ -136,7 +136,7 @@ def test_a_worker_ends_and_names_topic_size_and_limit_if_a_broker_refuses_what_i
         (line,) = [line for line in worker.log_text().splitlines() if "worker exits" in line]
 
     assert f"refused a record {topic_limits._MAX_REFUSALS} times" in line
-    assert f"bytes for {commands}, which accepts 999744" in line
+    assert f"bytes for {commands} (limit 999744)" in line
     assert "Raise max.message.bytes" in line
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Final
 
 import structlog
@@ -23,10 +24,12 @@ log = structlog.get_logger(__name__)
 _MAX_REFUSALS: Final = 5
 """Number of refusals under the same limits after which the worker ends. A broker may describe a change a little later
 than it applies it, and a second passes between two refusals."""
+_FORGOTTEN_S: Final = 60.0
+"""Pause after which earlier refusals do not count, because batches were committed in between."""
 
 
 class TopicLimits:
-    """Reads the limits again when a broker refuses a record, so that its event is decided by those of now."""
+    """Reads the limits again when a broker refuses a record, so that its event is decided by the present limits."""
 
     def __init__(
         self,
@@ -43,6 +46,7 @@ class TopicLimits:
         self._transactions = transactions
         self._limits = dict(topics.max_record_bytes)
         self._refusals = 0
+        self._refused_at = 0.0
 
     async def follow(self, refused: TooLargeForTopic) -> None:
         """Reads all limits again and uses them. No batch may be in progress.
@@ -52,9 +56,10 @@ class TopicLimits:
         """
         topics = await wait_for_topics(self._settings)
         of_queues = await asyncio.to_thread(self._queues.read_again)
-        limits = topics.max_record_bytes | {self._names.commands_of(queue): each for queue, each in of_queues.items()}
-        changed = {topic: each for topic, each in limits.items() if each != self._limits.get(topic)}
-        self._refusals = 1 if changed else self._refusals + 1
+        limits = topics.max_record_bytes | {self._names.commands_of(queue): limit for queue, limit in of_queues.items()}
+        changed = {topic: limit for topic, limit in limits.items() if limit != self._limits.get(topic, limit)}
+        earlier, self._refused_at = self._refused_at, time.monotonic()
+        self._refusals = 1 if changed or self._refused_at > earlier + _FORGOTTEN_S else self._refusals + 1
         self._limits |= limits
         log.warning("a topic refuses a record; its limit is read again", refused=refused.detail, changed=changed)
         if self._refusals >= _MAX_REFUSALS:
@@ -65,12 +70,12 @@ class TopicLimits:
     def _describe(self, refused: TooLargeForTopic) -> str:
         sizes = _largest_records(refused.batch, self._names.changelog)
         records = ", ".join(
-            f"{size} bytes for {topic}, which accepts {self._limits.get(topic, 'an unknown number of')}"
+            f"{size} bytes for {topic} (limit {self._limits.get(topic, 'unknown')})"
             for topic, size in sorted(sizes.items())
         )
         return (
-            f"a topic refused a record {self._refusals} times: {refused.detail}. The largest records of the batch have"
-            f" {records}. Raise max.message.bytes of that topic; `triggers topics check` prints the command"
+            f"a topic refused a record {self._refusals} times: {refused.detail}. The largest records of the batch, by"
+            f" topic: {records}. Raise max.message.bytes of that topic; `triggers topics check` prints the command"
         )
 
 
