@@ -1,4 +1,4 @@
-"""Hop 6, celery: Celery runs the commands, and their results are published as events."""
+"""Hop 6, celery: delivers commands to Celery, which runs their tasks, and publishes the results as events."""
 
 from triggers.extras import explain_missing
 

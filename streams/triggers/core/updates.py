@@ -80,7 +80,7 @@ def _in_edition_2(rule: Rule, new: Edition2Rule) -> Edition2Rule:
 def _begin(session: Session, now: int) -> None:
     """Begins edition 2, whose fires are numbered beyond those of edition 1.
 
-    A trigger that an earlier release fired counts as fired by the latest event before all others, because no more is
+    A trigger that an earlier checkout fired counts as fired by the latest event before all others, because no more is
     known of it.
     """
     header = session.header.ensure_edition_2_part()

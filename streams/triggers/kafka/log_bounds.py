@@ -44,7 +44,7 @@ def read_ends(
     return _latest(admin, partitions, IsolationLevel.READ_UNCOMMITTED, timeout_s)
 
 
-def read_decided_ends(
+def read_stable_ends(
     admin: AdminClient, partitions: Iterable[Partition], timeout_s: float = _TIMEOUT_S
 ) -> dict[Partition, int]:
     """Returns the last stable offset of each partition. Blocks. Raises KafkaException."""

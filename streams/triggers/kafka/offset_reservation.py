@@ -9,7 +9,7 @@ from confluent_kafka import KafkaException, Producer, TopicPartition
 
 from triggers.kafka.client_kind import ClientKind
 from triggers.kafka.connection import Options, admin_client, client_options, unavailable
-from triggers.kafka.open_transactions import wait_until_decided
+from triggers.kafka.open_transactions import wait_until_transactions_end
 from triggers.settings import Settings
 
 _AT_ONCE: Final = 200_000
@@ -46,7 +46,7 @@ def reserve_offsets(settings: Settings, transactional_id: str, topic: str, parti
             number -= _AT_ONCE
     except KafkaException as error:
         raise unavailable(settings, error) from error
-    wait_until_decided(settings, admin_client(settings), [(topic, partition)], _TIMEOUT_S)
+    wait_until_transactions_end(settings, admin_client(settings), [(topic, partition)], _TIMEOUT_S)
 
 
 def _produce(producer: Producer, topic: str, partition: int) -> None:

@@ -1,6 +1,6 @@
 """Waits until consumers of committed records can read what is on a topic.
 
-A transaction is committed once its coordinator has logged the decision (KafkaApis.handleEndTxnRequest answers then).
+A transaction is committed once its coordinator has logged the outcome (KafkaApis.handleEndTxnRequest answers then).
 The coordinator writes the markers to the partitions afterwards, and consumers of committed records read up to the last
 stable offset, which is before the first record of any transaction without a marker. So records can be committed and
 unreadable, for milliseconds because their own marker is on its way, or for as long as another producer's transaction
@@ -19,7 +19,7 @@ from confluent_kafka.admin import AdminClient
 from triggers.errors import BrokerUnavailable, TopicMissing
 from triggers.kafka.connection import unavailable
 from triggers.kafka.error_codes import NO_TOPIC, is_transient
-from triggers.kafka.log_bounds import Partition, read_decided_ends, read_ends
+from triggers.kafka.log_bounds import Partition, read_ends, read_stable_ends
 from triggers.settings import Settings
 
 _SHORTEST_PAUSE_S: Final = 0.002
@@ -34,7 +34,7 @@ class TransactionOpen(BrokerUnavailable):
 def wait_until_readable(
     settings: Settings, admin: AdminClient, ends: Mapping[Partition, int], patience_s: float
 ) -> None:
-    """Blocks until consumers of committed records can read each partition up to before its end in `ends`.
+    """Blocks until consumers of committed records can read every record of each partition before the offset in `ends`.
 
     One request to each broker asks for all of its partitions; it is repeated until the last stable offsets are there.
     Raises TransactionOpen after `patience_s`, BrokerUnavailable, and TopicMissing.
@@ -43,7 +43,7 @@ def wait_until_readable(
     deadline = time.monotonic() + patience_s
     while remaining:
         try:
-            decided = read_decided_ends(admin, remaining, _timeout_s(deadline))
+            decided = read_stable_ends(admin, remaining, _timeout_s(deadline))
         except KafkaException as error:
             if time.monotonic() > deadline or not is_transient(error.args[0]) or error.args[0].code() in NO_TOPIC:
                 raise _error_for(settings, error, remaining) from error
@@ -56,7 +56,7 @@ def wait_until_readable(
             pause = min(2 * pause, _LONGEST_PAUSE_S)
 
 
-def wait_until_decided(
+def wait_until_transactions_end(
     settings: Settings, admin: AdminClient, partitions: Iterable[Partition], patience_s: float
 ) -> None:
     """Blocks until all transactions are over that are open on these partitions now. Raises like `wait_until_readable`.

@@ -25,7 +25,7 @@ from triggers.kafka.client_kind import ClientKind
 from triggers.kafka.connection import Options, admin_client, client_options, unavailable
 from triggers.kafka.error_codes import FENCING, NO_TOPIC, TOO_LARGE
 from triggers.kafka.log_bounds import Partition
-from triggers.kafka.open_transactions import TransactionOpen, wait_until_decided, wait_until_readable
+from triggers.kafka.open_transactions import TransactionOpen, wait_until_readable, wait_until_transactions_end
 from triggers.kafka.record_limits import dead_letter_bytes
 from triggers.kafka.records import Header
 from triggers.kafka.repeated_calls import repeat_while_retriable
@@ -60,15 +60,16 @@ def send_in_transaction(
 ) -> list[Coordinates]:
     """Sends what `prepare` returns, either all of it or nothing. Blocks until it is committed and can be read.
 
-    Returns the coordinates of the records, in their order. Consumers of committed records can then read them.
+    Returns the coordinates of the records, in their order.
 
     All senders with the same `transactional_id` come one after another: when `prepare` is called, the transactions of
-    earlier ones are decided, and a later one fences this one. So records of several senders have the same order on
+    earlier ones have ended, and a later one fences this one. So records of several senders have the same order on
     every partition, and `prepare` may read what earlier senders wrote to the partitions `reads`.
 
-    Raises TooLarge, TryAgain if another sender was faster, BrokerUnavailable after `publish_timeout_s`, and
-    TransactionOpen if another producer's transaction keeps records from being read for so long. The records may have
-    been written then, and a repeated call can tell: its `prepare` is called only when it can read them.
+    Each of its four waits lasts at most `publish_timeout_s`. Raises TooLarge, TryAgain if another sender was faster,
+    BrokerUnavailable if a wait ends without an answer, and TransactionOpen if another producer's transaction keeps
+    records from being read. After any of these but TooLarge, the records may have been written. A repeated call can
+    tell, because its `prepare` is called only when it can read them.
     """
     producer = _make_producer(settings, transactional_id)
     admin = admin_client(settings)  # it connects while the producer starts
@@ -77,7 +78,7 @@ def send_in_transaction(
         repeat_while_retriable(producer.init_transactions, patience_s)
     except KafkaException as error:
         raise _error_for(settings, error, f"Write on transactional-id {transactional_id}") from error
-    wait_until_decided(settings, admin, reads, patience_s)
+    wait_until_transactions_end(settings, admin, reads, patience_s)
     try:
         records = prepare()
         coordinates = _send(producer, records, patience_s) if records else []

@@ -9,7 +9,7 @@ from confluent_kafka import KafkaException
 from triggers.errors import CallError
 from triggers.kafka.connection import admin_client, unavailable
 from triggers.kafka.group_offsets import members_of_groups
-from triggers.kafka.open_transactions import TransactionOpen, wait_until_decided
+from triggers.kafka.open_transactions import TransactionOpen, wait_until_transactions_end
 from triggers.kafka.range_reads import watermarks
 from triggers.kafka.topics import existing_partitions, existing_queues
 from triggers.settings import Settings
@@ -42,7 +42,9 @@ def read_bounds(settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
     """
     partitions = partitions_of(settings, topic)
     try:
-        wait_until_decided(settings, admin_client(settings), [(topic, each) for each in partitions], _MARKERS_S)
+        wait_until_transactions_end(
+            settings, admin_client(settings), [(topic, each) for each in partitions], _MARKERS_S
+        )
     except TransactionOpen as error:
         raise CallError(
             f"{error}: start the worker that was killed and stop it, or wait for {settings.transaction_timeout_s:g} s"

@@ -1,4 +1,4 @@
-"""Commits each batch as one Kafka transaction. Every method runs on the worker's one Kafka thread."""
+"""Commits each batch as one Kafka transaction. Every method but `use_options` runs on the worker's one Kafka thread."""
 
 from __future__ import annotations
 
@@ -72,7 +72,10 @@ class Transactions:
             raise _stop("start", error) from error
 
     def use_options(self, options: Options) -> None:
-        """Replaces the producer before the next transaction by one with these options, and its others as they are."""
+        """Changes these options, and keeps the others. A new producer takes them over before the next transaction.
+
+        Called in the thread of the event loop, while no transaction is in progress.
+        """
         self._options |= options
         self._must_replace = True
 
@@ -152,14 +155,14 @@ class Transactions:
                 raise _stop("abort", refused) from refused
             self._replace_producer()
         if error.code() in TOO_LARGE:
-            self._must_replace = True  # it has counted records that the broker has not, so its next ones are refused
+            self._must_replace = True  # its sequence numbers include the refused records
             raise TooLargeForTopic(error, batch) from cause
         raise Aborted(error.name()) from cause
 
     def _find_first_error(self, later: KafkaError) -> KafkaError:
-        """Returns why the transaction is lost. Producing into a lost one fails with a `later` error, without a reason.
+        """Returns the error after which the transaction must be aborted. Later calls fail without saying why.
 
-        A begin in the middle of a transaction is always refused: with the reason if the transaction is lost.
+        To begin a transaction in the middle of one is always refused, here with the first error.
         """
         try:
             self._producer.begin_transaction()

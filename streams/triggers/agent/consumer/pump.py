@@ -3,10 +3,10 @@
 While a full batch is committed, the next one is decided. A batch that nobody waits for, such as one of results that
 cause no commands, is kept for a moment and committed with the next one (`Pace`).
 
-Every Kafka call runs on one thread, because confluent-kafka blocks for seconds if a consumer is called from another
-thread than the one that polls it. So rebalances happen only in a fetch, when at most one batch is decided and not
-committed. If the worker loses a partition of that batch, the batch is dropped and fetched again, as after an aborted
-transaction.
+Every call of the consumer and of the transactional producer runs on one thread, because confluent-kafka blocks for
+seconds if a consumer is called from another thread than the one that polls it. So rebalances happen only in a fetch,
+when at most one batch is decided and not committed. If the worker loses a partition of that batch, the batch is dropped
+and fetched again, as after an aborted transaction.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """The fires behind what an instance of edition 1 holds while it waits, in case its session gets rules of edition 2.
 
 Windows and sequences ask for the clock and the order of a fire. An instance stores both for each of its triggers, one
-after another, in the order of `kwargs` and then of `unless_seen`. A cohort stores those that its members received in
-it, by slot: "+" before the trigger if it was fired for `after` or `andEvery`, and "-" if it was fired for `unless`. The
-order of a fire of `andEvery` is negative, because deadlines count from it. Zeros are unknown fires.
+after another, in the order of `kwargs` and then of `unless_seen`. A cohort stores, by slot, the fires that its members
+received while they were in it. A *slot* is "+" and the trigger if it was fired for `after` or `andEvery`, and "-" and
+the trigger if for `unless`. The order of a fire for `andEvery` is stored as a negative number, because deadlines count
+from that fire. A clock and an order of 0 mean that the fire is unknown.
 """
 
 from __future__ import annotations

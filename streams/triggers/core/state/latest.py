@@ -36,8 +36,8 @@ UNKNOWN_FIRE: Final[Stamp] = (0, 0)
 
 _HEADS: Final = frozenset({b"\x93", b"\x94"})
 """The first bytes of records: those of arrays of 3 and 4 elements."""
-_SHORT: Final = 0xC4
-"""The mark of up to 255 bytes. Their number and they themselves come next."""
+_BIN_8: Final = 0xC4
+"""MessagePack's mark of a byte string of up to 255 bytes. Its length is the next byte."""
 
 encode_record: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(list[Any]).decode
@@ -56,7 +56,7 @@ def is_record(stored: bytes) -> bool:
 
 
 def record_of_kwargs(stamp: Stamp, kwargs: bytes) -> bytes:
-    """Returns the record of kwargs that it contains."""
+    """Returns a record that contains the kwargs."""
     return encode_record((IN_RECORD, kwargs, stamp))
 
 
@@ -72,7 +72,7 @@ def record_of_instance(stamp: Stamp, task: str, number: int) -> bytes:
 
 def kwargs_of(record: bytes) -> bytes:
     """Returns the kwargs that a record contains."""
-    if record[2] == _SHORT:
+    if record[2] == _BIN_8:
         return record[4 : 4 + record[3]]
     kwargs: bytes = _decode(record)[1]
     return kwargs
