@@ -5,23 +5,29 @@ Only the checks that the query needs are made, because a search makes them for e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
+from triggers.core.plan import Rule
+from triggers.core.state.header_parts import TaskState
 from triggers.core.statuses import RESOLVED_IN_EDITION_2
 from triggers.queries.header_facts import HeaderFacts
+from triggers.queries.map_keys import key_finder
 from triggers.queries.session_query import SessionQuery
 
 Check = Callable[[HeaderFacts], bool]
 
-_encode_name: Final = msgspec.msgpack.Encoder().encode
+_decode_tasks: Final = msgspec.msgpack.Decoder(dict[str, TaskState]).decode
 
 
-def header_checks(query: SessionQuery, triggers_of: Callable[[HeaderFacts], Container[str]]) -> list[Check]:
-    """Returns the checks of a query, the cheap ones first. `triggers_of` returns the triggers that rules name."""
-    return [*_of_rules(query), *_of_times(query), *_of_names(query), *_of_missing(query, triggers_of)]
+RulesByTrigger = Mapping[str, Sequence[Rule]]
+
+
+def header_checks(query: SessionQuery, rules_of: Callable[[HeaderFacts], RulesByTrigger]) -> list[Check]:
+    """Returns the checks of a query, the cheap ones first. `rules_of` returns a session's rules by trigger."""
+    return [*_of_rules(query), *_of_times(query), *_of_names(query), *_of_missing(query, rules_of)]
 
 
 def _of_rules(query: SessionQuery) -> list[Check]:
@@ -52,16 +58,49 @@ def _of_times(query: SessionQuery) -> list[Check]:
 def _of_names(query: SessionQuery) -> list[Check]:
     checks: list[Check] = []
     if query.task is not None and not query.wants_failed:  # the index of failed instances has their tasks
-        task = _encode_name(query.task)
-        checks.append(lambda facts: facts.may_have_task(task))
+        has_task = key_finder(query.task)
+        checks.append(lambda facts: facts.tasks_spilled or has_task(facts.tasks))
     if query.seen is not None:
-        seen = _encode_name(query.seen)
-        checks.append(lambda facts: facts.may_have_seen(seen))
+        has_seen = key_finder(query.seen)
+        checks.append(lambda facts: facts.latest_spilled or has_seen(facts.latest))
     return checks
 
 
-def _of_missing(query: SessionQuery, triggers_of: Callable[[HeaderFacts], Container[str]]) -> list[Check]:
+def _of_missing(query: SessionQuery, rules_of: Callable[[HeaderFacts], RulesByTrigger]) -> list[Check]:
     missing = query.missing
     if missing is None:
         return []
-    return [lambda facts: missing in triggers_of(facts), lambda facts: facts.may_await(missing)]
+    has_seen = key_finder(missing)
+    rules_by_configuration: dict[bytes, list[Rule]] = {}
+
+    def may_await(facts: HeaderFacts) -> bool:
+        rules = rules_by_configuration.get(facts.configuration)
+        if rules is None:
+            rules = [rule for rule in rules_of(facts).get(missing, ()) if missing in rule.after_set]
+            rules_by_configuration[facts.configuration] = rules
+        if not rules:
+            return False
+        is_fired = has_seen(facts.latest)  # False says nothing if further triggers are in rows of their own
+        if is_fired and not facts.unresolved:
+            return False
+        return facts.tasks_spilled or _may_await(_decode_tasks(facts.tasks), rules, missing, is_fired=is_fired)
+
+    return [may_await]
+
+
+def _may_await(tasks: dict[str, TaskState], rules: Sequence[Rule], trigger: str, *, is_fired: bool) -> bool:
+    """Returns False if no task of these rules awaits a trigger, as `core.missing.triggers_awaited` means it.
+
+    The cohorts of edition 1 say what each instance waits for. In edition 2, waiting instances have rows of their own.
+    """
+    for rule in rules:
+        state = tasks.get(rule.name)
+        if state is None or not state.count:
+            awaits = not is_fired
+        elif rule.edition_2 is None:
+            awaits = any(trigger not in cohort.have for cohort in state.cohorts)
+        else:
+            awaits = state.unresolved > 0
+        if awaits:
+            return True
+    return False

@@ -42,18 +42,6 @@ class HeaderFacts(Struct, array_like=True, frozen=True, gc=False):
     edition_2: Raw = Raw(b"\xc0")
     published: RuleBinding | None = None
 
-    def may_have_task(self, encoded: bytes) -> bool:
-        """Returns False if no instance of a task was ever created. `encoded` is its name in MessagePack."""
-        return self.tasks_spilled or encoded in bytes(self.tasks)
-
-    def may_have_seen(self, encoded: bytes) -> bool:
-        """Returns False if a trigger was never fired. `encoded` is its name in MessagePack."""
-        return self.latest_spilled or encoded in bytes(self.latest)
-
-    def may_await(self, trigger: str) -> bool:
-        """Returns False if the trigger was fired and no instance waits for anything."""
-        return bool(self.unresolved) or self.latest_spilled or trigger not in _decode_names(self.latest)
-
     def as_found(self, uid: str, failures: list[FailedInstance], waits_behind: list[str]) -> FoundSession:
         """Returns the session as queries return it."""
         rules = self.published
@@ -72,5 +60,4 @@ class HeaderFacts(Struct, array_like=True, frozen=True, gc=False):
         )
 
 
-_decode_names: Final = msgspec.msgpack.Decoder(dict[str, Raw]).decode
 decode_facts: Final = msgspec.msgpack.Decoder(HeaderFacts).decode

@@ -6,7 +6,7 @@ for sessions whose header matches.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from itertools import groupby
 from operator import itemgetter
 from typing import Final
@@ -19,7 +19,7 @@ from triggers.core.state.plans import Plans
 from triggers.core.state.rows import HEADERS, Rows, instances_prefix, session_prefix
 from triggers.core.state.session import Session
 from triggers.queries.answers import FailedInstance, FoundSession
-from triggers.queries.header_checks import header_checks
+from triggers.queries.header_checks import RulesByTrigger, header_checks
 from triggers.queries.header_facts import HeaderFacts, decode_facts
 from triggers.queries.index_rows import (
     COUNTS,
@@ -35,6 +35,7 @@ from triggers.queries.index_rows import (
 )
 from triggers.queries.session_query import SessionQuery
 
+_UID_AT: Final = len(HEADERS)
 SESSION_COST: Final = 8
 """Rows that a session counts as if more than its header is looked at, because that takes so much longer."""
 
@@ -57,7 +58,7 @@ class PartitionSearch:
         self._plans = plans
         self._query = query
         self._now = now
-        self._checks = header_checks(query, self._triggers_of)
+        self._checks = header_checks(query, self._rules_of)
         self._examined = 0
         self._failed: Iterator[bytes] = iter(())
         self._next_failed: bytes | None = b""
@@ -70,7 +71,7 @@ class PartitionSearch:
         reached = start = after.encode()
         self._failed = map(itemgetter(0), groupby(self._failure_rows(start), itemgetter(0)))
         for uid, row in self._failed_sessions(start) if self._query.wants_failed else self._all_sessions(start):
-            if reached != start and (len(found) >= limit or self._examined > max_rows):
+            if (self._examined > max_rows or len(found) >= limit) and reached != start:
                 return PartitionPage(sessions=found, reached=reached.decode(), examined=self._examined)
             session = None if row is None else self._match(uid, row)
             if session is not None:
@@ -106,10 +107,9 @@ class PartitionSearch:
             yield uid, self._rows.get(HEADERS + uid) if is_meant else None
 
     def _all_sessions(self, after: bytes) -> Iterator[tuple[bytes, bytes | None]]:
-        for key, row in self._rows.scan(HEADERS + self._query.prefix.encode(), HEADERS + after):
+        for key, row in self._rows.scan(HEADERS + self._query.prefix.encode(), HEADERS + after + b"\0"):
             self._examined += 1
-            if (uid := key[len(HEADERS) :]) > after:
-                yield uid, row
+            yield key[_UID_AT:], row
 
     def _failure_rows(self, after: bytes) -> Iterator[tuple[bytes, str, bytes]]:
         """Yields UID, task and row of the failed instances of all sessions after a UID."""
@@ -144,8 +144,8 @@ class PartitionSearch:
         self._examined += SESSION_COST
         return Session(uid.decode(), self._rows, self._plans)
 
-    def _triggers_of(self, facts: HeaderFacts) -> Container[str]:
-        """Returns the triggers that the rules of a session name."""
+    def _rules_of(self, facts: HeaderFacts) -> RulesByTrigger:
+        """Returns the rules of a session by the triggers that they use."""
         return self._plans.load(facts.configuration, self._rows).by_trigger
 
     def _failures_of(self, uid: bytes) -> list[FailedInstance]:

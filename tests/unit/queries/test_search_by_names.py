@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 from tests.support.indexed_rows import IndexedRows
 
-from triggers.core.events import DeletionRequested, RulesPublished
+from triggers.core.events import DeletionRequested, RulesPublished, SkipRequested
 from triggers.core.missing import triggers_awaited
 from triggers.core.state.row_kinds import HOT_TASKS, HOT_TRIGGERS
 from triggers.core.state.rows import HEADERS
@@ -29,17 +29,22 @@ EDITION_2: dict[str, Any] = {
 MANY: dict[str, Any] = {
     f"t_many{n}": {"after": [f"many{n}", "all"], "run": "shop.many"} for n in range(HOT_TRIGGERS + HOT_TASKS)
 }
+FIRST_WAITS: dict[str, Any] = {
+    "$edition": 2,
+    "t_first": {"after": [{"trigger": "again", "count": 2}], "run": "shop.first"},
+    **{name: {"after": ["again"], "run": "shop.many"} for name in MANY},
+}
 NAMES = (
     "order", "address", "cancelled", "note", "t_bill", "t_ship", "t_note", "sample", "complaint", "t_pack", "t_call",
     "t_pack:failed", "many0", "many40", f"many{len(MANY) - 1}", "all", "t_many0", f"t_many{len(MANY) - 1}", "t_",
-    "unknown",
+    "again", "unknown",
 )  # fmt: skip
 FAR = 10**9
 
 
 @pytest.fixture(scope="module")
 def partition() -> IndexedRows:
-    """Sessions of both editions in many states, and two whose header cannot hold all names."""
+    """Sessions of both editions in many states, and three whose header cannot hold all names."""
     rows = IndexedRows()
     for uid, triggers in (
         ("none", ()),
@@ -65,6 +70,11 @@ def partition() -> IndexedRows:
         rows.configure(uid, MANY)
         rows.fire(uid, *(f"many{n}" for n in range(fired)))
     rows.fire("wide", "all")
+    rows.configure("first-waits", FIRST_WAITS)
+    rows.fire("first-waits", "again")
+    for name in MANY:
+        rows.fail("first-waits", f"{name}#0")
+        rows.apply("first-waits", SkipRequested(instance=f"{name}#0", cascade=False))
     return rows
 
 
