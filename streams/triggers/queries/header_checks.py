@@ -13,26 +13,26 @@ import msgspec
 from triggers.core.plan import Rule
 from triggers.core.state.header_parts import TaskState
 from triggers.core.statuses import RESOLVED_IN_EDITION_2
-from triggers.queries.header_facts import HeaderFacts
+from triggers.queries.header_facts import HeaderFacts, HeaderStart
 from triggers.queries.map_keys import key_finder
 from triggers.queries.session_query import SessionQuery
 
-Check = Callable[[HeaderFacts], bool]
+RulesByTrigger = Mapping[str, Sequence[Rule]]
+EarlyCheck = Callable[[HeaderStart], bool]
+LateCheck = Callable[[HeaderFacts], bool]
 
 _decode_tasks: Final = msgspec.msgpack.Decoder(dict[str, TaskState]).decode
 
 
-RulesByTrigger = Mapping[str, Sequence[Rule]]
+def early_checks(query: SessionQuery, rules_of: Callable[[HeaderStart], RulesByTrigger]) -> list[EarlyCheck]:
+    """Returns the checks of the first elements, the cheap ones first. `rules_of` returns rules by trigger."""
+    return [*_of_times(query), *_of_names(query), *_of_missing(query, rules_of)]
 
 
-def header_checks(query: SessionQuery, rules_of: Callable[[HeaderFacts], RulesByTrigger]) -> list[Check]:
-    """Returns the checks of a query, the cheap ones first. `rules_of` returns a session's rules by trigger."""
-    return [*_of_rules(query), *_of_times(query), *_of_names(query), *_of_missing(query, rules_of)]
-
-
-def _of_rules(query: SessionQuery) -> list[Check]:
+def late_checks(query: SessionQuery) -> list[LateCheck]:
+    """Returns the checks that need a whole header."""
     name, version = query.rules, query.version
-    checks: list[Check] = []
+    checks: list[LateCheck] = []
     if name is not None:
         checks.append(lambda facts: facts.published is not None and facts.published.name == name)
     if version is not None:
@@ -40,8 +40,8 @@ def _of_rules(query: SessionQuery) -> list[Check]:
     return checks
 
 
-def _of_times(query: SessionQuery) -> list[Check]:
-    checks: list[Check] = []
+def _of_times(query: SessionQuery) -> list[EarlyCheck]:
+    checks: list[EarlyCheck] = []
     if query.stuck_ms is not None or (query.status is not None and query.status not in RESOLVED_IN_EDITION_2):
         checks.append(lambda facts: facts.unresolved > 0)
     if (since := query.created_since) is not None:
@@ -55,8 +55,8 @@ def _of_times(query: SessionQuery) -> list[Check]:
     return checks
 
 
-def _of_names(query: SessionQuery) -> list[Check]:
-    checks: list[Check] = []
+def _of_names(query: SessionQuery) -> list[EarlyCheck]:
+    checks: list[EarlyCheck] = []
     if query.task is not None and not query.wants_failed:  # the index of failed instances has their tasks
         has_task = key_finder(query.task)
         checks.append(lambda facts: facts.tasks_spilled or has_task(facts.tasks))
@@ -66,14 +66,14 @@ def _of_names(query: SessionQuery) -> list[Check]:
     return checks
 
 
-def _of_missing(query: SessionQuery, rules_of: Callable[[HeaderFacts], RulesByTrigger]) -> list[Check]:
+def _of_missing(query: SessionQuery, rules_of: Callable[[HeaderStart], RulesByTrigger]) -> list[EarlyCheck]:
     missing = query.missing
     if missing is None:
         return []
     has_seen = key_finder(missing)
     rules_by_configuration: dict[bytes, list[Rule]] = {}
 
-    def may_await(facts: HeaderFacts) -> bool:
+    def may_await(facts: HeaderStart) -> bool:
         rules = rules_by_configuration.get(facts.configuration)
         if rules is None:
             rules = [rule for rule in rules_of(facts).get(missing, ()) if missing in rule.after_set]

@@ -19,8 +19,8 @@ from triggers.core.state.plans import Plans
 from triggers.core.state.rows import HEADERS, Rows, instances_prefix, session_prefix
 from triggers.core.state.session import Session
 from triggers.queries.answers import FailedInstance, FoundSession
-from triggers.queries.header_checks import RulesByTrigger, header_checks
-from triggers.queries.header_facts import HeaderFacts, decode_facts
+from triggers.queries.header_checks import RulesByTrigger, early_checks, late_checks
+from triggers.queries.header_facts import HeaderFacts, HeaderStart, decode_facts, decode_start
 from triggers.queries.index_rows import (
     COUNTS,
     OTHERS,
@@ -58,7 +58,8 @@ class PartitionSearch:
         self._plans = plans
         self._query = query
         self._now = now
-        self._checks = header_checks(query, self._rules_of)
+        self._early_checks = early_checks(query, self._rules_of)
+        self._late_checks = late_checks(query)
         self._examined = 0
         self._failed: Iterator[bytes] = iter(())
         self._next_failed: bytes | None = b""
@@ -125,12 +126,8 @@ class PartitionSearch:
 
     def _match(self, uid: bytes, row: bytes) -> FoundSession | None:
         """Returns the session if it matches. Asks the cheap questions first."""
-        facts = decode_facts(row)
-        if facts.deleted:
+        if (facts := self._check_header(row)) is None:
             return None
-        for check in self._checks:
-            if not check(facts):
-                return None
         query, failures = self._query, self._failures_of(uid)
         session = self._load(uid) if self._needs_session(failures) else None
         if session is not None and not self._matches_session(session, uid):
@@ -140,11 +137,21 @@ class PartitionSearch:
             return None
         return facts.as_found(uid.decode(), failures, waits_behind)
 
+    def _check_header(self, row: bytes) -> HeaderFacts | None:
+        """Returns what a header says of its session, or None if the session does not match."""
+        if self._early_checks:
+            start = decode_start(row)
+            for is_possible in self._early_checks:
+                if not is_possible(start):
+                    return None
+        facts = decode_facts(row)
+        return None if facts.deleted or not all(check(facts) for check in self._late_checks) else facts
+
     def _load(self, uid: bytes) -> Session:
         self._examined += SESSION_COST
         return Session(uid.decode(), self._rows, self._plans)
 
-    def _rules_of(self, facts: HeaderFacts) -> RulesByTrigger:
+    def _rules_of(self, facts: HeaderStart) -> RulesByTrigger:
         """Returns the rules of a session by the triggers that they use."""
         return self._plans.load(facts.configuration, self._rows).by_trigger
 
