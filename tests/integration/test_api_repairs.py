@@ -204,6 +204,18 @@ def test_failed_sessions_are_found_by_their_reason(client: httpx.Client, failed:
     assert any(each["task"] == "t_ship" and each["status"] == "failed" for each in counts)
 
 
+def test_a_misspelt_status_is_refused_instead_of_finding_nothing(client: httpx.Client, failed: str) -> None:
+    wait_for_failure(client, failed)
+
+    searched = client.get("/v1/sessions", params={"status": "Failed"})
+    listed = client.get(f"{failed}/instances", params={"status": "typo"})
+
+    assert searched.status_code == listed.status_code == 400
+    assert "status is 'Failed', which no instance has; it must be unstarted, scheduled" in searched.json()["detail"]
+    assert "status is 'typo', which no instance has" in listed.json()["detail"]
+    assert client.get(f"{failed}/instances", params={"status": "expired"}).json() == {"instances": []}
+
+
 def test_locked_rules_allow_no_update_of_a_session(client: httpx.Client) -> None:
     body = {"configuration": RULES, "match": ["locked-*"], "locked": True}
     assert client.post("/v1/rules/locked", json=body).json()["changed"]

@@ -71,6 +71,15 @@ def test_sessions_are_found_by_what_is_wrong_with_them(shop: Settings) -> None:
     assert run(shop, "list", "--rules", "orders@2").stdout == "No session matches.\n"
 
 
+def test_a_misspelt_status_is_refused_and_one_that_no_instance_has_now_is_not(shop: Settings) -> None:
+    refused = run(shop, "list", "--status", "faild")
+    in_bulk = run(shop, "cancel", "--where", "--dry-run", "--status", "faild")
+
+    assert refused.returncode == in_bulk.returncode == 2
+    assert "status is 'faild', which no instance has; it must be unstarted, scheduled" in refused.stderr
+    assert uids(shop, "--status", "running") == []
+
+
 def test_the_list_of_failed_sessions_begins_with_the_reasons(shop: Settings) -> None:
     listed = run(shop, "list", "--failed")
 

@@ -15,6 +15,7 @@ from triggers.api.problems import Kind
 from triggers.api.services import Services, json_response
 from triggers.client.session_search import MAX_LIMIT
 from triggers.queries import FailureGroups, Page, SessionQuery, StatusCounts
+from triggers.queries.known_statuses import check_status
 
 _MAX_TIME: Final = 253_402_300_799_999
 _TASK: Final = optional_text(
@@ -22,7 +23,11 @@ _TASK: Final = optional_text(
 )
 FILTERS: Final[tuple[QueryParameter[Any], ...]] = (
     text("prefix", "The UID starts with this.", "order-"),
-    optional_text("status", "An instance has this status now.", "failed"),
+    optional_text(
+        "status",
+        "An instance has this status now. One that the framework does not know and no instance has is refused.",
+        "failed",
+    ),
     _TASK,
     optional_text("exception", "Class of a failed instance's exception, with or without its module.", "ValueError"),
     optional_text("message", "Part of the text of a failed instance's exception.", "card 17"),
@@ -90,8 +95,7 @@ class Search:
         values = {parameter.name: call.query(parameter) for parameter in FILTERS}
         query = msgspec.convert(values, SessionQuery)
         limit, cursor = call.query(LIMIT), call.query(CURSOR)
-        search = self._services.search
-        return json_response(await self._services.blocking.run(search.find, query, limit=limit, cursor=cursor))
+        return json_response(await self._services.blocking.run(self._find, query, limit, cursor))
 
     async def count_statuses(self, _: Call) -> Response:
         """Counts instances by task and status."""
@@ -101,6 +105,12 @@ class Search:
         """Groups failed instances."""
         task = call.query(_TASK)
         return json_response(await self._services.blocking.run(self._services.search.group_failures, task))
+
+    def _find(self, query: SessionQuery, limit: int, cursor: str | None) -> Page:
+        page = self._services.search.find(query, limit=limit, cursor=cursor)
+        if page.is_empty:
+            check_status(query.status, self._services.search.count_statuses)
+        return page
 
 
 def _read(

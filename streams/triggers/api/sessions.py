@@ -20,6 +20,7 @@ from triggers.api.services import Services, json_response
 from triggers.api.timeline import Timeline, timeline_of
 from triggers.client.session_repairs import find_instance
 from triggers.core.view import InstanceView, SessionView
+from triggers.queries.known_statuses import check_status
 
 AT: Final = parsed(
     "at",
@@ -28,7 +29,12 @@ AT: Final = parsed(
     default=NOW,
     example="2024-03-01T10:20:30Z",
 )
-STATUS: Final = text("status", "Only instances with this status.", "failed")
+STATUS: Final = text(
+    "status",
+    "Only instances with this status. One that the framework does not know and no instance of any session has is"
+    " refused.",
+    "failed",
+)
 TASK: Final = text("task", "Only this task.", "t_ship")
 AFTER: Final = integer(
     "after", "Only events after this offset: `next` of the previous page.", default=-1, minimum=-1, maximum=2**63 - 1
@@ -100,6 +106,8 @@ class Sessions:
         status, task = call.query(STATUS), call.query(TASK)
         session = await self._services.blocking.run(self._services.reader.read, call.name("uid"))
         instances = [each for each in session.instances if status in ("", each.status) and task in ("", each.task)]
+        if not instances:
+            await self._services.blocking.run(check_status, status or None, self._services.search.count_statuses)
         return json_response(InstanceList(instances=instances))
 
     async def show_instance(self, call: Call) -> Response:

@@ -16,6 +16,7 @@ from triggers.cli.session_filter import session_filter
 from triggers.cli.settings_options import kafka_settings
 from triggers.client import SessionSearch
 from triggers.queries import FailureGroups, FoundSession, MissingPartition, Page, SessionQuery
+from triggers.queries.known_statuses import check_status
 
 _GROUPS_SHOWN = 10
 
@@ -40,6 +41,8 @@ def list_command(ctx: click.Context, query: SessionQuery, limit: int, cursor: Li
     """
     search = SessionSearch(kafka_settings(ctx))
     page = search.find(query, limit=limit, cursor=cursor.cursor)
+    if page.is_empty:
+        check_status(query.status, search.count_statuses)
     further = cursor.after(page.cursor)
     if as_json:
         print_json(msgspec.structs.replace(page, cursor=further))

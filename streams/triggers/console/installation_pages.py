@@ -19,17 +19,17 @@ from triggers.console.questions import Questions
 from triggers.console.rendering import Renderer
 from triggers.console.search_form import FIELDS, SearchForm, search_form_of
 from triggers.console.visit import Visit
-from triggers.core.statuses import Status
 from triggers.errors import CallError, NotFound
 from triggers.overview.installation import InstallationReader
 from triggers.overview.reader import OverviewReader
+from triggers.queries import Page
+from triggers.queries.known_statuses import STATUSES, check_status
 
 _FIRST_SESSIONS: Final = 20
 _SEARCH_PATIENCE_S: Final = 2.0
 _SHORTEST_REFRESH_S: Final = 5
 _PARTITION_DIGITS: Final = 9
 _OFFSET_DIGITS: Final = 18
-_STATUSES: Final = (*Status, "delayed", "expired", "cancelled")
 _NO_LETTERS: Final = "a recorded log has no dead letters; start the console without --from"
 
 
@@ -72,9 +72,8 @@ class InstallationPages:
         form = search_form_of(visit.query)
         if self._installation is None:
             return await self._search_recorded(visit, form)
-        patience = _SEARCH_PATIENCE_S
-        page = await asyncio.to_thread(self._installation.find, form.query, form.limit, form.cursor, patience)
-        return self._renderer.page(visit, "search.html", {"form": form, "page": page, "statuses": _STATUSES})
+        page = await asyncio.to_thread(_find, self._installation, form)
+        return self._renderer.page(visit, "search.html", {"form": form, "page": page, "statuses": STATUSES})
 
     async def _search_recorded(self, visit: Visit, form: SearchForm) -> Response:
         """Search by the UID alone. Raises CallError for other filters, because only workers have an index."""
@@ -100,6 +99,14 @@ class InstallationPages:
             raise NotFound(_NO_LETTERS)
         stored = await asyncio.to_thread(self._installation.read_letter, *coordinates_of(visit))
         return self._renderer.page(visit, "dead_letter.html", {"stored": stored})
+
+
+def _find(installation: InstallationReader, form: SearchForm) -> Page:
+    """Search as the form says. Raises CallError for a status that nobody knows."""
+    page = installation.find(form.query, form.limit, form.cursor, _SEARCH_PATIENCE_S)
+    if page.is_empty:
+        check_status(form.query.status, installation.count_statuses)
+    return page
 
 
 def coordinates_of(visit: Visit) -> tuple[int, int]:

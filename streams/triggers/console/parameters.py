@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 MAX_SAMPLED = 1_000_000
 _DAY_MS = 86_400_000
+_YES = {"on", "1", "true", "yes"}
+_NO = {"", "off", "0", "false", "no"}
 
 
 def text_of(given: ParameterValues, name: str) -> str:
@@ -71,8 +73,11 @@ def number_of(given: ParameterValues, name: str, default: int | None, maximum: i
 
 
 def flag_of(given: ParameterValues, name: str) -> bool:
-    """Return whether a parameter is set to something other than 0 and false."""
-    return text_of(given, name).lower() not in {"", "0", "false"}
+    """Return whether a parameter is set, as the box of a form is. Raises CallError for a value that is no flag."""
+    text = text_of(given, name).lower()
+    if text not in _YES | _NO:
+        raise CallError(f"{name} is {text!r:.100}; it must be true or false")
+    return text in _YES
 
 
 def backtest_request_of(given: ParameterValues, rules: bytes) -> BacktestRequest:

@@ -43,6 +43,7 @@ from triggers.jobs.selection import (
     letter_filter_for,
 )
 from triggers.queries import FoundSession, SessionQuery
+from triggers.queries.known_statuses import check_status
 from triggers.settings import Settings
 
 MAX_RATE: Final = 10_000.0
@@ -96,14 +97,17 @@ class JobPlanner:
     def select(self, change: JobChange, query: SessionQuery, max_items: int = MAX_ITEMS) -> Selection:
         """Returns what a job would change in sessions now. All partitions must answer.
 
-        Raises CallError for a filter that is empty or does not fit the action, and TooManyItems.
+        Raises CallError for a filter that is empty, does not fit the action or has an unknown status; TooManyItems.
         """
         where = filter_for(change.action, query)
         if change.action is Action.ADOPT:
             publications = StreamRules(self._settings).publications()
             version = version_to_adopt(change.rules, change.version, publications)
             change = msgspec.structs.replace(change, version=version)
-        return Selection(change=change, where=where, items=_at_most(max_items, self._items(change, where)))
+        items = _at_most(max_items, self._items(change, where))
+        if not items:
+            check_status(where.status, self._search.count_statuses)
+        return Selection(change=change, where=where, items=items)
 
     def select_letters(self, change: JobChange, query: LetterQuery, max_items: int = MAX_ITEMS) -> Selection:
         """Returns which open dead letters a job would change now. Reads all of them. Raises as `select` does."""

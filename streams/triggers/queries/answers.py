@@ -58,6 +58,11 @@ class Page(Struct, frozen=True, kw_only=True):
         """True if the page has the sessions of all partitions."""
         return not self.missing
 
+    @property
+    def is_empty(self) -> bool:
+        """True if the page has no session and no further page follows."""
+        return not self.sessions and self.cursor is None
+
 
 class StatusCount(Struct, frozen=True, kw_only=True):
     """How many instances of a task have a status now."""
