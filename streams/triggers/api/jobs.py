@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import Annotated, Final
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct
 from starlette.responses import Response
 
 from triggers.api.authentication import require_scope
@@ -24,7 +24,7 @@ from triggers.codec.json_payloads import check_payload
 from triggers.core.published_rules import MAX_VERSION
 from triggers.jobs.job import Job
 from triggers.jobs.planner import MAX_RATE, Selection
-from triggers.jobs.records import DEFAULT_RATE, LETTERS, MAX_ITEMS, Action, ItemState, JobChange
+from triggers.jobs.records import DEFAULT_RATE, LETTERS, MAX_ITEMS, Action, ItemState, JobChange, result_option
 from triggers.jobs.selection import check_filter, require_same_job
 from triggers.jobs.views import JobPreview, JobSummary, JobView, preview, summarize, view_job
 from triggers.queries import SessionQuery
@@ -214,7 +214,7 @@ def _change_of(body: JobBody) -> JobChange:
         action=body.action,
         kwargs=body.kwargs,
         cascade=body.cascade,
-        result=body.result,
+        result=result_option(bytes(body.result)),
         terminate=body.terminate,
         rules=body.rules,
         version=body.version,
@@ -225,7 +225,7 @@ def _change_of(body: JobBody) -> JobChange:
     for name, action, is_set in (
         ("kwargs", Action.REPLAY, change.kwargs is not None),
         ("cascade", Action.SKIP, change.cascade),
-        ("result", Action.SKIP, bytes(change.result) != b"{}"),
+        ("result", Action.SKIP, change.result is not UNSET),
         ("terminate", Action.CANCEL, change.terminate),
         ("rules", Action.ADOPT, bool(change.rules)),
         ("version", Action.ADOPT, bool(change.version)),

@@ -14,7 +14,7 @@ from triggers.cli.settings_options import kafka_settings
 from triggers.core.events import CancelRequested
 from triggers.core.view import InstanceView
 from triggers.errors import InstanceNotFound
-from triggers.jobs.records import Action, JobChange
+from triggers.jobs.records import Action, JobChange, result_option
 from triggers.manager import TriggerManager
 from triggers.storages.stream import StreamStorage
 
@@ -74,7 +74,7 @@ def skip_command(
     With --where, skip all failed instances that the filter finds.
     """
     if bulk is not None:
-        change = JobChange(action=Action.SKIP, cascade=cascade, result=Raw(result))
+        change = JobChange(action=Action.SKIP, cascade=cascade, result=result_option(result))
         repair_many(ctx, change, bulk, as_json=as_json)
         return
     manager = _manager(ctx, session)

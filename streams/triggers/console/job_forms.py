@@ -8,7 +8,6 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 import msgspec
-from msgspec import Raw
 
 from triggers.api.identity import Scope
 from triggers.client.letter_query import LetterQuery
@@ -20,7 +19,7 @@ from triggers.console.repair_forms import object_of
 from triggers.console.search_form import SearchForm, search_form_of
 from triggers.errors import CallError
 from triggers.jobs.planner import MAX_ID, MAX_RATE
-from triggers.jobs.records import DEFAULT_RATE, LETTERS, MAX_ITEMS, Action, JobChange
+from triggers.jobs.records import DEFAULT_RATE, LETTERS, MAX_ITEMS, Action, JobChange, result_option
 from triggers.queries import SessionQuery
 from triggers.queries.filter_values import parse_rules
 
@@ -64,7 +63,8 @@ def change_of(action: Action, form: ParameterValues) -> JobChange:
                 return JobChange(action=action)
             return JobChange(action=action, kwargs=parse_replacement_kwargs(object_of(form, "kwargs")))
         case Action.SKIP:
-            return JobChange(action=action, cascade=flag_of(form, "cascade"), result=Raw(object_of(form, "result")))
+            result = result_option(object_of(form, "result"))
+            return JobChange(action=action, cascade=flag_of(form, "cascade"), result=result)
         case Action.CANCEL:
             return JobChange(action=action, terminate=flag_of(form, "terminate"))
         case Action.ADOPT:
@@ -115,8 +115,8 @@ def options_of(change: JobChange) -> list[tuple[str, Any]]:
     options: list[tuple[str, Any]] = []
     if change.kwargs is not None:
         options.append(("kwargs", msgspec.json.encode(change.kwargs).decode()))
-    if bytes(change.result) != b"{}":
-        options.append(("result", bytes(change.result).decode()))
+    if change.simulated_result != b"{}":
+        options.append(("result", change.simulated_result.decode()))
     if change.rules:
         options.append(("rules", f"{change.rules}@{change.version}"))
     options += [

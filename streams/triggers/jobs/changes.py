@@ -34,7 +34,7 @@ def event_of(job: Job, item: JobItem) -> JobEvent:
             return SkipRequested(
                 instance=item.instance,
                 cascade=change.cascade,
-                result=bytes(change.result),
+                result=change.simulated_result,
                 actor=actor,
                 id=event_id,
             )

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from triggers.client.letter_query import LetterQuery
 from triggers.queries import SessionQuery
@@ -53,6 +53,14 @@ class ItemState(StrEnum):
     """Nothing was published, because an operator cancelled the job first."""
 
 
+_EMPTY: Final = b"{}"
+
+
+def result_option(result: bytes) -> Raw | UnsetType:
+    """Returns a simulated result as `JobChange` has it."""
+    return UNSET if result == _EMPTY else Raw(result)
+
+
 class JobChange(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The action of a job and its options. They are those of the action on a single instance."""
 
@@ -61,14 +69,19 @@ class JobChange(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Replay: trigger -> kwargs that replaces all kwargs of each instance."""
     cascade: bool = False
     """Skip: whether the task's name is fired, as if the task had finished."""
-    result: Raw = msgspec.field(default_factory=lambda: Raw(b"{}"))
-    """Skip: JSON object with the simulated result."""
+    result: Raw | UnsetType = UNSET
+    """Skip: JSON object with the simulated result. It is not set if it is empty."""
     terminate: bool = False
     """Cancel: whether running tasks are ended, too."""
     rules: str = ""
     """Adopt: name of the published rules."""
     version: int = 0
     """Adopt: the version. 0 means the newest one; a job that is recorded has its number."""
+
+    @property
+    def simulated_result(self) -> bytes:
+        """The JSON object with which instances are skipped."""
+        return _EMPTY if self.result is UNSET else bytes(self.result)
 
 
 class JobItem(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):

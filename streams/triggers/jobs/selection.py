@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import msgspec
+from msgspec import Raw
 
 from triggers.client.dead_letters import StoredLetter
 from triggers.client.letter_query import LetterQuery
@@ -72,10 +73,15 @@ def require_same_job(created: JobCreated, change: JobChange, query: SessionQuery
 
 
 def _is_same_change(recorded: JobChange, wanted: JobChange) -> bool:
-    """Compares the options as JSON. A recorded job has the number of the version that was the newest one."""
+    """Compares the options as JSON. A recorded job has the number of the version that was the newest one, and jobs of
+    earlier releases have an empty result.
+    """
     if wanted.version == 0:
         recorded = msgspec.structs.replace(recorded, version=0)
-    first, second = (msgspec.json.decode(msgspec.json.encode(each)) for each in (recorded, wanted))
+    first, second = (
+        msgspec.json.decode(msgspec.json.encode(msgspec.structs.replace(each, result=Raw(each.simulated_result))))
+        for each in (recorded, wanted)
+    )
     return bool(first == second)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from msgspec import Raw
+from msgspec.structs import replace
 
 from triggers.client.letter_query import LetterQuery
 from triggers.errors import CallError, IdReused
@@ -21,6 +23,7 @@ from triggers.jobs.records import (
     JobResults,
     decode_job_record,
     encode_job_record,
+    result_option,
 )
 from triggers.jobs.selection import filter_for, require_same_job
 from triggers.jobs.views import view_job
@@ -152,12 +155,26 @@ LETTER_JOB = JobCreated(
 
 
 @pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (JobChange(action=Action.REPLAY), {"action": "replay"}),
+        (JobChange(action=Action.SKIP, result=result_option(b"{}")), {"action": "skip"}),
+        (JobChange(action=Action.SKIP, result=result_option(b'{"n":1}')), {"action": "skip", "result": {"n": 1}}),
+    ],
+)
+def test_a_change_shows_only_the_options_that_are_set(change: JobChange, expected: dict[str, object]) -> None:
+    assert msgspec.json.decode(msgspec.json.encode(change)) == expected
+    assert change.simulated_result == msgspec.json.encode(expected.get("result", {}))
+
+
+@pytest.mark.parametrize(
     ("created", "change", "query"),
     [
         (SAME_JOB, JobChange(action=Action.REPLAY, kwargs={"paid": Raw(b'{"eur":4}')}), WHERE),
         (SAME_JOB, JobChange(action=Action.REPLAY, kwargs={"paid": Raw(b'{"eur":4}')}), None),
         (ADOPTION, JobChange(action=Action.ADOPT, rules="orders"), WHERE),
         (LETTER_JOB, JobChange(action=Action.REDRIVE), LetterQuery(reason="bad json")),
+        (replace(SAME_JOB, change=replace(SAME_JOB.change, result=Raw(b"{}"))), SAME_JOB.change, WHERE),
     ],
 )
 def test_a_request_that_is_repeated_means_the_same_job(
