@@ -13,6 +13,7 @@ from tests.support.any_text import ANY_TEXT, log_of
 from tests.support.program import environment
 
 from triggers.analysis.verify.capsules import file_name
+from triggers.analysis.visible_text import show_hidden
 from triggers.cli import main
 from triggers.cli.printable import printable
 from triggers.codec.event_lines import encode_line
@@ -50,6 +51,16 @@ def test_what_a_command_prints_neither_ends_lines_nor_controls_the_terminal(
     assert done.exit_code in {0, 1}, done.output
     unprintable = {char for line in done.output.split("\n") for char in line if printable(char) != char}
     assert not unprintable, ascii(done.output)
+
+
+@pytest.mark.parametrize("name", ANY_TEXT)
+def test_json_has_no_sequence_that_controls_the_terminal(tmp_path: Path, name: str) -> None:
+    (tmp_path / "one.jsonl").write_bytes(b"".join(encode_line(*line) + b"\n" for line in log_of(ANY_TEXT[name])))
+
+    done = CliRunner().invoke(main, ["show", "--from", str(tmp_path / "one.jsonl"), "--json", "--", ANY_TEXT[name]])
+
+    assert show_hidden(done.stdout) == done.stdout, ascii(done.stdout)
+    assert json.loads(done.stdout)["latest_kwargs"] == {ANY_TEXT[name]: {ANY_TEXT[name]: ANY_TEXT[name]}}
 
 
 @pytest.mark.parametrize("name", [name for name in ANY_TEXT if name not in QUOTED])

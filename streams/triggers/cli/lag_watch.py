@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.table import Table
 
 from triggers.analysis.times import length_of_time
+from triggers.analysis.visible_text import escape_json
 from triggers.cli.output import console, table_of
 from triggers.client.consumer_lag import PartitionLag
 from triggers.client.lag_totals import LagTotal, total_lag
@@ -38,7 +39,7 @@ def watch_lag(measure: Callable[[], list[PartitionLag]], every_s: float, times: 
     stdout = console()
     if as_json:
         for measured in measurements:
-            click.echo(msgspec.json.encode(_plain(measured)).decode())
+            click.echo(escape_json(msgspec.json.encode(_plain(measured)).decode()))
     elif not stdout.is_terminal:
         for measured in measurements:
             stdout.print(_table(measured.totals))

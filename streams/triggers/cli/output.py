@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from triggers.analysis.visible_text import escape_json
 from triggers.cli.printable import printable
 from triggers.core.view import RulesView
 
@@ -29,8 +30,8 @@ json_option: Callable[[F], F] = click.option(
 
 
 def print_json(value: object) -> None:
-    """Print a value as one indented JSON document."""
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    """Print a value as one indented JSON document, in which a user's text is no control sequence."""
+    click.echo(escape_json(msgspec.json.format(msgspec.json.encode(value), indent=2).decode()))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:

@@ -102,7 +102,7 @@ def print_session(session: SessionView) -> None:
     )
     if session.rules:
         pending = f"; {session.rules.pending}" if session.rules.pending else ""
-        click.echo(f"published rules: {rules_words(session.rules)}{pending}")
+        print_line(f"published rules: {rules_words(session.rules)}{pending}")
     columns = ("task", "after", "andEvery", "unless", "run", "instances", "unresolved")
     print_table(columns, [_task(task, session.edition) for task in session.tasks], "Tasks")
     print_table(("instance", "status", "kwargs", "result", "timestamps"), map(_row, session.instances), "Instances")

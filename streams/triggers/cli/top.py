@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.text import Text
 
 from triggers.analysis.times import length_of_time
+from triggers.analysis.visible_text import escape_json
 from triggers.cli.finished_commands import finished_of_executors
 from triggers.cli.lag_watch import COLUMNS as LAG_COLUMNS
 from triggers.cli.lag_watch import total_rows
@@ -56,7 +57,7 @@ async def _show(reader: OverviewReader, every_s: float, times: int | None, *, as
         if as_json or not stdout.is_terminal:
             async for overview in answers:
                 if as_json:
-                    click.echo(msgspec.json.encode(_plain(overview)).decode())
+                    click.echo(escape_json(msgspec.json.encode(_plain(overview)).decode()))
                 else:
                     stdout.print(_screen(overview))
             return

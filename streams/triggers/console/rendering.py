@@ -1,4 +1,8 @@
-"""Renders templates to pages. All values are escaped."""
+"""Renders templates to pages.
+
+All values are escaped, and hidden characters are shown. The fields of forms send their values back, so templates use
+the filter `verbatim` there.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from starlette.responses import Response
 from triggers.analysis.backtest.change_words import change_details, change_words, remark_lines, sign_of
 from triggers.analysis.times import length_of_time, moment, time_ago
 from triggers.analysis.view_changes import value_words
+from triggers.analysis.visible_text import show_hidden
 from triggers.client.letter_query import LetterQuery
 from triggers.console.access import FORM_KEY
 from triggers.console.job_forms import job_url
@@ -50,17 +55,27 @@ def _environment() -> Environment:
     """Return the templates' environment. It escapes all values and raises for an undefined name."""
     templates = Environment(
         loader=PackageLoader("triggers.console"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
+        lstrip_blocks=True, finalize=_show_hidden,
     )  # fmt: skip
     templates.filters.update(
         moment=moment, as_json=_as_json, short=_short, length_of_time=length_of_time, in_path=path_of, ago=time_ago,
-        grouped=_grouped, text=_text, pretty=_pretty, members=_members, as_text=str,
+        grouped=_grouped, text=_text, pretty=_pretty, members=_members, as_text=str, verbatim=_verbatim,
     )  # fmt: skip
     templates.globals.update(
         sign_of=sign_of, change_words=change_words, change_details=change_details, remark_lines=remark_lines,
         value_words=value_words, text_of=text_of, search_url=search_url, form_key=_form_key, job_url=job_url,
     )  # fmt: skip
     return templates
+
+
+def _show_hidden(value: object) -> object:
+    """Return the value of an expression as a page shows it. Markup is the template's own and stays as it is."""
+    return show_hidden(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _verbatim(value: object) -> Markup:
+    """Return a value for a field of a form, which sends it back."""
+    return Markup.escape(value)
 
 
 @pass_context

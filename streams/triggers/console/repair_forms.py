@@ -15,6 +15,7 @@ from triggers.analysis.explain.explanation_text import event_sentences
 from triggers.analysis.explain.proofs import explain
 from triggers.analysis.time_travel import view_at
 from triggers.analysis.view_changes import ChangedValue, changes_between
+from triggers.analysis.visible_text import escape_json
 from triggers.client.repair_checks import parse_replacement_kwargs, require_repairable, require_unfinished
 from triggers.client.session_repairs import InstanceRepair, check_of, find_instance
 from triggers.codec.json_payloads import check_payload
@@ -153,4 +154,4 @@ def object_of(form: ParameterValues, name: str) -> bytes:
 
 
 def _pretty(payload: bytes) -> str:
-    return msgspec.json.format(payload, indent=2).decode()
+    return escape_json(msgspec.json.format(payload, indent=2).decode())

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from html.parser import HTMLParser
-from urllib.parse import quote
+from pathlib import Path
+from urllib.parse import quote, urlencode
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -13,7 +15,13 @@ from starlette.types import Message
 from tests.support.any_text import ANY_TEXT, log_of
 from tests.support.console_client import ConsoleClient, console
 
+import triggers.console
+from triggers.analysis.visible_text import show_hidden
 from triggers.console import FileSource
+
+_VALUES = re.compile(r'<(?:input|option)\b(?:\{.*?[%}]\}|[^>{])*?\bvalue="((?:\{\{.*?\}\}|[^"{])*)"')
+_TEXTAREAS = re.compile(r"<textarea\b.*?>(.*?)</textarea>")
+TEMPLATES = sorted((Path(triggers.console.__file__).parent / "templates").glob("*.html"))
 
 
 @pytest.fixture
@@ -77,6 +85,53 @@ async def test_every_question_about_a_session_is_answered(client: ConsoleClient,
     assert {explanation["session"], causes["session"], capsule["session"]} == {uid}
     assert [instance["name"] for instance in causes["instances"]] == [f"t{uid}#0"]
     assert picture.tag.endswith("svg")
+
+
+class _Shown(HTMLParser):
+    """All that a page shows: its text and its attributes, but not the values of the fields of forms."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.shown: list[str] = []
+        self.values: list[str] = []
+        """What forms send back."""
+        self._field = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._field = tag if tag == "textarea" else ""
+        for name, value in attrs:
+            is_sent = name == "value" and tag in {"input", "option"}
+            (self.values if is_sent else self.shown).append(value or "")
+
+    def handle_data(self, data: str) -> None:
+        (self.values if self._field else self.shown).append(data)
+
+    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002  # HTMLParser's signature
+        self._field = ""
+
+
+@pytest.mark.parametrize("name", ANY_TEXT)
+async def test_a_page_shows_the_characters_that_would_mirror_or_hide_its_text(client: ConsoleClient, name: str) -> None:
+    uid = ANY_TEXT[name]
+    path = f"/sessions/{quote(uid, safe='')}{';' if name in {'dot', 'two dots'} else ''}"
+
+    session = _Shown(await _get(client, path))
+    search = _Shown(await _get(client, f"/sessions?{urlencode({'prefix': uid})}"))
+
+    for text in (*session.shown, *search.shown):
+        assert show_hidden(text) == text, ascii(text)
+    assert show_hidden(uid).split() == " ".join(session.shown).split() or show_hidden(uid) in session.shown
+    assert uid in search.values, "a form sends it back unchanged"
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda template: template.name)
+def test_what_a_field_of_a_form_sends_back_is_not_changed(template: Path) -> None:
+    text = template.read_text()
+
+    for sent in (*_VALUES.findall(text), *_TEXTAREAS.findall(text)):
+        for expression in re.findall(r"\{\{(.*?)\}\}", sent):
+            assert expression.rstrip().endswith("|verbatim"), sent
 
 
 @pytest.mark.parametrize("uid", [".", ".."])

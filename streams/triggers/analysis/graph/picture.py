@@ -8,6 +8,7 @@ from unicodedata import category
 
 from msgspec import Struct
 
+from triggers.analysis.visible_text import show_hidden
 from triggers.core.statuses import Status
 
 
@@ -96,8 +97,11 @@ def colour(status: str) -> str:
 
 
 def drawable(text: str) -> str:
-    """Returns one line of text, with spaces for the characters that no language of pictures can hold."""
-    return "".join(" " if category(char) in {"Cc", "Cs"} or char in _NO_CHARACTERS else char for char in text)
+    """Returns one line of text, with spaces for the characters that no language of pictures can hold, and escapes for
+    those that are hidden.
+    """
+    held = "".join(" " if category(char) in {"Cc", "Cs"} or char in _NO_CHARACTERS else char for char in text)
+    return show_hidden(held)
 
 
 _NO_CHARACTERS: Final = "\ufffe\uffff"
