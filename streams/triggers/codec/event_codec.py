@@ -13,6 +13,7 @@ from triggers.codec.confluent_framing import ConfluentRecords, SchemaSource
 from triggers.codec.event_shapes import SHAPES, check_limits, payloads
 from triggers.codec.event_times import event_times
 from triggers.codec.hot_events import FINISHED, FIRE, STARTED, read_finished, read_fire, read_start, read_started
+from triggers.codec.hot_records import write_event
 from triggers.codec.json_fires import decode_json
 from triggers.codec.json_payloads import check_payload
 from triggers.codec.reasons import Reason
@@ -103,6 +104,9 @@ def encode_event(event: Event, source: str = "") -> bytes:
     `source` names the producer if the event does not. Raises CallError if a value does not fit its
     field, such as text that is not Unicode.
     """
+    written = write_event(event, _HEAD, event.source or source)
+    if written is not None:
+        return written
     fields = (_NAMES[type(event)], msgspec.structs.asdict(event))
     common = {"id": event.id or "", "time": event.time, "source": event.source or source, "rules": event.rules or ""}
     return _EVENTS.encode(common | {"event": fields})

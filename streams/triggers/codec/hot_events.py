@@ -20,7 +20,8 @@ _LONGEST: Final = 63
 """Maximum of the shift after the last byte of a number."""
 _ODD_OR_LONG: Final = 0x81
 """Bits of a text's first byte that are set if its length is negative or needs two bytes."""
-_MAX_NUMBER: Final = 2**31 - 1
+MAX_NUMBER: Final = 2**31 - 1
+"""Maximum of an attempt and of a log level, which are ints of Avro."""
 
 
 def read_start(data: bytes, start: int) -> tuple[str, int, str, int]:
@@ -76,7 +77,7 @@ def read_finished(data: bytes, kind: int) -> tuple[str, int, bytes, int] | None:
         instance, attempt, at = _read_attempt(data, kind + 1)
         result, at = _read_bytes(data, at)
         level, after = _read_long(data, at)
-        return (instance, attempt, result, level) if 0 <= level <= _MAX_NUMBER and _ends_at(data, after) else None
+        return (instance, attempt, result, level) if 0 <= level <= MAX_NUMBER and _ends_at(data, after) else None
     except (IndexError, UnicodeDecodeError):
         return None
 
@@ -86,7 +87,7 @@ def _read_attempt(data: bytes, at: int) -> tuple[str, int, int]:
     size = data[at]
     end = at + 1 + (size >> 1)
     attempt, after = _read_long(data, end)
-    if size & _ODD_OR_LONG or not 0 <= attempt <= _MAX_NUMBER:
+    if size & _ODD_OR_LONG or not 0 <= attempt <= MAX_NUMBER:
         raise IndexError(at)
     return data[at + 1 : end].decode(), attempt, after
 
