@@ -1,7 +1,7 @@
 """`BatchingPublisher`: publishes the results of a Celery worker in batches, from its main process, and blocks nobody.
 
-A record waits a few milliseconds for others of its partition. So the start and the end of a short task, and the results
-of several tasks, are one request. A command is settled when its results are on Kafka.
+A record waits some milliseconds for others of its partition, longer under load. So the start and the end of a short
+task, and the results of several tasks, are one request. A command is settled when its results are on Kafka.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from confluent_kafka import Producer
 
+from triggers.celery.record_rate import RecordRate
 from triggers.celery.reports import Report, failure_of
 from triggers.codec import encode_key, trace_headers
 from triggers.errors import TooLarge, TriggersError
@@ -31,7 +32,10 @@ from triggers.topology import Topology
 if TYPE_CHECKING:
     from triggers.telemetry.active_span import ActiveSpan
 
-_LINGER_MS: Final = 5
+_LINGER_MS: Final = 20
+"""Maximum wait of a record for others of its partition, under load."""
+_SHORT_LINGER_S: Final = 0.005
+"""The same wait while there are few records. It lets the end of a short task join its start."""
 _PAUSE_S: Final = 1.0
 """Pause before a result that was not delivered is published again."""
 _POLL_S: Final = 0.1
@@ -91,6 +95,7 @@ class BatchingPublisher:
         self._is_waiting = False
         """True while the thread waits for a wake-up, because nothing is in flight."""
         self._is_closed = False
+        self._rate = RecordRate(time.monotonic())
         self._thread = threading.Thread(target=self._run, name="triggers-results", daemon=True)
 
     @property
@@ -133,6 +138,7 @@ class BatchingPublisher:
 
     def _send(self, outgoing: _Outgoing) -> None:
         report = outgoing.report
+        self._rate.count += 1
         span = _begin_report(self._topic, outgoing)
         headers = trace_headers(report.trace if span is None else span.trace)
         on_done = None if outgoing.results is None else partial(self._on_done, outgoing, span)
@@ -214,12 +220,19 @@ class BatchingPublisher:
             if busy := [producer for producer in self._producers if len(producer)]:
                 self._is_waiting = False
                 for producer in busy:
-                    producer.poll(_POLL_S if len(busy) == 1 else _SHORT_POLL_S)
+                    self._serve(producer, _POLL_S if len(busy) == 1 else _SHORT_POLL_S)
             else:
                 self._wait()
             if len(self._producers) > 1:
                 with self._changed:
                     self._producers = [each for each in self._producers[:-1] if len(each)] + self._producers[-1:]
+
+    def _serve(self, producer: Producer, poll_s: float) -> None:
+        """Serves the callbacks of a producer. At a low rate, its records are sent after the short linger."""
+        if not self._rate.is_low(time.monotonic()):
+            producer.poll(poll_s)
+        elif not producer.poll(_SHORT_LINGER_S):
+            producer.flush(poll_s)
 
     def _wait(self) -> None:
         """Waits for a wake-up or, if there are repeats, for a moment."""
