@@ -36,16 +36,22 @@ class RunningInstallation:
     """Answers as `KafkaInstallation` does, from the rows of one partition."""
 
     def __init__(
-        self, rows: IndexedRows, letters: Sequence[StoredLetter] = (), missing: Sequence[MissingPartition] = ()
+        self,
+        rows: IndexedRows,
+        letters: Sequence[StoredLetter] = (),
+        missing: Sequence[MissingPartition] = (),
+        max_rows: int = _MAX_ROWS,
     ) -> None:
+        """`max_rows` is the number of rows that one search examines."""
         self._rows = rows
         self._letters = letters
         self._missing = missing
+        self._max_rows = max_rows
         self.now = rows.now
 
     def find(self, query: SessionQuery, limit: int, cursor: str | None, patience_s: float) -> Page:  # noqa: ARG002
         after = "" if cursor is None else decode_cursor(query, cursor)
-        found = PartitionSearch(self._rows.rows, self._rows.plans, query, self.now).find(after, limit, _MAX_ROWS)
+        found = PartitionSearch(self._rows.rows, self._rows.plans, query, self.now).find(after, limit, self._max_rows)
         return page_of(query, merge_pages([found], limit), self._missing)
 
     def count_statuses(self) -> StatusCounts:

@@ -26,7 +26,8 @@ from triggers.queries import Page
 from triggers.queries.known_statuses import STATUSES, check_status
 
 _FIRST_SESSIONS: Final = 20
-_SEARCH_PATIENCE_S: Final = 2.0
+_SEARCH_PATIENCE_S: Final = 1.0
+"""After this time a page shows how far its search has come. With scripts, the search then goes on."""
 _SHORTEST_REFRESH_S: Final = 5
 _PARTITION_DIGITS: Final = 9
 _OFFSET_DIGITS: Final = 18

@@ -32,10 +32,16 @@ class SearchForm(NamedTuple):
     cursor: str | None
     asked_at: int
     """The time from which durations count back. Further pages keep it, because their cursors belong to one query."""
+    examined: int = 0
+    """Number of rows that were examined before the cursor, if nothing there has matched."""
 
     def next_url(self, cursor: str) -> str:
         """Return the address of the page that begins at the cursor."""
         return self._url({"limit": str(self.limit), "asked_at": str(self.asked_at), "cursor": cursor})
+
+    def further_url(self, cursor: str, examined: int) -> str:
+        """Return the address at which the search goes on after rows of which none has matched."""
+        return f"{self.next_url(cursor)}&examined={examined}"
 
     def first_url(self) -> str:
         """Return the address of the first page."""
@@ -68,4 +74,5 @@ def search_form_of(given: ParameterValues) -> SearchForm:
     query = msgspec.convert(fields, SessionQuery)
     query.check()
     limit = number_of(given, "limit", _FOUND, MAX_FOUND) or _FOUND
-    return SearchForm(entered, query, limit, text_of(given, "cursor") or None, now)
+    examined = max(0, parsed(given, "examined", int, 0))
+    return SearchForm(entered, query, limit, text_of(given, "cursor") or None, now, examined)

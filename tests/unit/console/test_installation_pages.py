@@ -163,6 +163,21 @@ async def test_a_filter_that_is_wrong_says_so(client: ConsoleClient, query: str,
     assert why in (await _page(client, f"/sessions?{query}", 400)).text
 
 
+async def test_a_search_that_has_found_nothing_yet_says_how_far_it_has_come_and_goes_on() -> None:
+    async with _console(RunningInstallation(shop(), max_rows=10)) as client:
+        pages = [await _page(client, "/sessions?seen=unknown")]
+        while further := [link for link in pages[-1].links if "cursor=" in link]:
+            assert len(further) == 1
+            pages.append(await _page(client, further[0]))
+        found = await _page(client, "/sessions?status=failed&task=t_pack&limit=1")
+
+    assert "Nothing has matched so far. The search has examined 11 rows and has not seen all sessions" in pages[0].text
+    assert "The search has examined 22 rows" in pages[1].text
+    assert "No session matches all of these filters. The search has examined 67 rows." in pages[-1].text
+    assert "First page" not in pages[-1].text, "nothing was on it"
+    assert not any("examined=" in link for link in found.links), "a page with sessions waits for its reader"
+
+
 async def test_a_page_that_lacks_partitions_names_them() -> None:
     async with _console(RunningInstallation(shop(), missing=AWAY)) as client:
         search, overview = await _page(client, "/sessions"), await _page(client, "/")

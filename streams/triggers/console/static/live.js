@@ -31,6 +31,42 @@ const adopt = (old, fresh) => {
   before.slice(after.length).forEach((child) => child.remove());
 };
 
+const load = async (address) => {
+  const response = await fetch(address);
+  if (response.redirected) {
+    location.reload(); // somebody has to log in again
+    return null;
+  }
+  if (!response.ok) throw new Error(`the console answers ${response.status}`);
+  return new DOMParser().parseFromString(await response.text(), "text/html");
+};
+
+// A search that has found nothing yet goes on by itself, and shows how far it has come.
+const results = document.getElementById("results");
+
+const isVisible = () =>
+  document.hidden
+    ? new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }))
+    : Promise.resolve();
+
+const goOn = async () => {
+  for (let next; (next = results.querySelector("a[data-follow]")); ) {
+    next.textContent = "Searching…";
+    await isVisible();
+    try {
+      const fresh = (await load(next.href))?.getElementById("results");
+      if (!fresh) return;
+      history.replaceState(null, "", next.href);
+      adopt(results, fresh);
+    } catch (error) {
+      next.textContent = `Go on (${error.message})`;
+      return;
+    }
+  }
+};
+
+if (results) goOn();
+
 const live = document.getElementById("live");
 
 if (live) {
@@ -42,10 +78,8 @@ if (live) {
   const refresh = async () => {
     if (document.hidden) return wait();
     try {
-      const response = await fetch(location.href);
-      if (response.redirected) return location.reload(); // somebody has to log in again
-      if (!response.ok) throw new Error(`the console answers ${response.status}`);
-      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      const page = await load(location.href);
+      if (!page) return;
       const fresh = page.getElementById("live");
       if (fresh) adopt(live, fresh);
       note.remove();
