@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -17,7 +16,7 @@ from triggers.codec.hot_records import write_event
 from triggers.codec.json_fires import decode_json
 from triggers.codec.json_payloads import check_payload
 from triggers.codec.reasons import Reason
-from triggers.codec.trace_headers import read_trace
+from triggers.codec.trace_headers import Headers, read_trace
 from triggers.core.events import Event, TaskFinished, TaskStarted, TriggerFired
 from triggers.errors import CallError, TooLarge, Undecodable
 
@@ -40,6 +39,7 @@ _HEADER_BYTES: Final = HEADER_BYTES
 _TRIGGER_FIRED: Final = TriggerFired
 _TASK_STARTED: Final = TaskStarted
 _TASK_FINISHED: Final = TaskFinished
+_set_field: Final = msgspec.structs.force_setattr
 
 
 class EventDecoder:
@@ -53,7 +53,7 @@ class EventDecoder:
     def decode(
         self,
         value: bytes | None,
-        headers: Sequence[tuple[str, bytes | None]] | None,
+        headers: Headers | None,
         position: int,
         time: int,
     ) -> Event:
@@ -66,16 +66,18 @@ class EventDecoder:
             detail = f"{len(value)} bytes; the limit is {_MAX_PAYLOADS} times max_payload_bytes"
             raise Undecodable(Reason.TOO_LARGE, detail)
         time = max(time, 0)
-        attributes = cloudevent_headers(headers) if headers else None
+        attributes = cloudevent_headers(headers) if headers and _may_be_cloudevent(headers) else None
         if attributes is not None:
             event: Event = decode_cloudevent(value, attributes, position, time)
         else:
             event = self._sniff(value or b"", headers or (), position, time)
         if value and len(value) > self._max_payload_bytes:
             self._check_sizes(event)
-        return _with_headers(event, headers) if headers else event
+        if headers:
+            _add_headers(event, headers)
+        return event
 
-    def _sniff(self, value: bytes, headers: Sequence[tuple[str, bytes | None]], position: int, time: int) -> Event:
+    def _sniff(self, value: bytes, headers: Headers, position: int, time: int) -> Event:
         start = value[:1]
         if start == b"{":
             return decode_json(value, position, time)
@@ -205,28 +207,37 @@ def _decode_record(record: Record, position: int, time: int) -> Event:
     return event
 
 
-def _with_headers(event: Event, headers: Sequence[tuple[str, bytes | None]]) -> Event:
-    """Returns the event with what the headers of its record add to any format: published rules, and a trace.
+def _may_be_cloudevent(headers: Headers) -> bool:
+    """Returns False if no name begins as those do that `cloudevent_headers` looks for: `ce_` and `content-type`."""
+    return any(name.startswith(("c", "C")) for name, _ in headers)
 
-    The trace of a header takes precedence over a CloudEvent's, because it is that of the later hop.
+
+def _add_headers(event: Event, headers: Headers) -> None:
+    """Adds to a decoded event what the headers of its record add to any format: a trace, and published rules.
+
+    The trace of a header takes precedence over a CloudEvent's, because it is that of the later hop. The event is
+    changed although its class is frozen, because nobody else has it yet, and a copy would cost more.
     """
     trace = read_trace(headers)
     if trace is not None:
-        event = msgspec.structs.replace(event, trace=trace)
-    return _with_rules(event, headers) if event.rules is None else event
+        _set_field(event, "trace", trace)
+    if event.rules is None:
+        rules = _find_rules(headers)
+        if rules:
+            _set_field(event, "rules", rules)
+            check_limits(event)
 
 
-def _with_rules(event: Event, headers: Sequence[tuple[str, bytes | None]]) -> Event:
-    """Returns the event with the rules that a header of its record names, if there is one. The last one counts."""
-    value = next((value for name, value in reversed(headers) if name == RULES_HEADER), None)
-    if not value:
-        return event
+def _find_rules(headers: Headers) -> str:
+    """Returns the published rules that a header names, or an empty text. The last such header counts."""
+    rules = b""
+    for name, value in headers:
+        if name == RULES_HEADER:
+            rules = value or b""
     try:
-        event = msgspec.structs.replace(event, rules=value.decode())
+        return rules.decode()
     except UnicodeDecodeError as error:
         raise Undecodable(Reason.BAD_HEADERS, f"{RULES_HEADER} is not UTF-8: {error.reason}") from error
-    check_limits(event)
-    return event
 
 
 def _too_large(name: str, payload: bytes, limit: int) -> str:

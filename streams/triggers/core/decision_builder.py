@@ -9,7 +9,7 @@ from triggers.core.decision import Decision, FireRecord
 from triggers.core.events import SessionEvent
 from triggers.core.follow_ups import FollowUps
 from triggers.core.state.session import Session
-from triggers.core.trace_context import sampled_span
+from triggers.core.trace_context import SAMPLED
 
 
 @mypyc_attr(acyclic=True, free_list_len=1)
@@ -39,7 +39,8 @@ class DecisionBuilder:
         self.command_bytes = 0
         self.cascade_depth = 0
         """Number of results in a row that led to what this event schedules, or 0 if it comes from outside."""
-        self.span = b"" if event.trace is None else sampled_span(event.trace)
+        trace = event.trace
+        self.span = b"" if trace is None or not trace.flags & SAMPLED else trace.span
         """The span of the event, or empty if its trace is not sampled."""
         plan = session.plan.edition_2
         self.follow = None if plan is None else FollowUps(plan, session.variables())

@@ -12,6 +12,7 @@ from triggers.core.contribution import Contribution
 from triggers.core.decision_builder import DecisionBuilder
 from triggers.core.edition_2_plan import OUTCOMES
 from triggers.core.follow_ups import FollowUps, QueuedOutcome
+from triggers.core.joined_spans import add_spans
 from triggers.core.plan import Rule
 from triggers.core.state.fire_spans import spans_of_fires
 from triggers.core.state.group_parts import join_parts, private_part, shared_part
@@ -21,7 +22,6 @@ from triggers.core.state.number_ranges import insert_number, remove_number
 from triggers.core.state.session import Session
 from triggers.core.state.waiting import Group
 from triggers.core.statuses import IN_FLIGHT, UNSTARTED, WAITING
-from triggers.core.trace_context import add_spans
 
 _MAX_INLINE_BYTES: Final = 512
 """Maximum size of kwargs in an instance's row, as in `fired_kwargs`."""

@@ -9,6 +9,7 @@ import msgspec
 from triggers.core.commands import CancelTask, Outcome, RunTask
 from triggers.core.decision_builder import DecisionBuilder
 from triggers.core.groups import handle_status, remove_from_group
+from triggers.core.joined_spans import add_spans
 from triggers.core.kwargs import encoded_name, join_members, merge, split_members
 from triggers.core.plan import Rule
 from triggers.core.state.cohorts import add_to_cohort, remove_from_cohort
@@ -19,7 +20,6 @@ from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.session import Session
 from triggers.core.statuses import CANCELLED, RESOLVED, RESOLVED_IN_EDITION_2, SCHEDULED, UNSTARTED, Status
 from triggers.core.timer_rows import set_timer, stop_timers
-from triggers.core.trace_context import add_spans
 from triggers.errors import TaskNotFound, TooManyCommands
 
 CASCADE_TOO_DEEP: Final = "triggers.CascadeTooDeep"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from triggers.core.commands import SetTimer
 from triggers.core.decision_builder import DecisionBuilder
+from triggers.core.joined_spans import add_spans
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.rows import TIMER_ROW, timer_key
 from triggers.core.state.session import Session
-from triggers.core.trace_context import add_spans
 
 
 def set_timer(builder: DecisionBuilder, loaded: LoadedInstance, due: int) -> None:

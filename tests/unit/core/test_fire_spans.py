@@ -23,11 +23,12 @@ from triggers.core.events import (
     TimerFired,
     TriggerFired,
 )
+from triggers.core.joined_spans import MAX_SPANS, split_spans
 from triggers.core.state.fire_spans import MAX_FIRES, MAX_TRIGGERS, FireSpans, record_span, spans_of_instance
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows, header_key
 from triggers.core.state.session import Session
-from triggers.core.trace_context import MAX_SPANS, SPAN_BYTES, TraceContext, split_spans
+from triggers.core.trace_context import SPAN_BYTES, TraceContext
 
 ORDER = {"t_ship": {"after": ["paid", "packed"], "andEvery": "packed", "run": "app.ship"}}
 

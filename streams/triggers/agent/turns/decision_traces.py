@@ -18,7 +18,8 @@ from triggers.codec.event_shapes import wire_name
 from triggers.core.commands import ForwardTrigger, RunTask
 from triggers.core.decision import Decision
 from triggers.core.events import Event, TaskEvent, TimerFired, TriggerFired
-from triggers.core.trace_context import SAMPLED, SPAN_BYTES, TraceContext, split_spans
+from triggers.core.joined_spans import split_spans
+from triggers.core.trace_context import SAMPLED, SPAN_BYTES, TraceContext
 from triggers.kafka.records import Header, Record, or_minus_one, timestamp_ms
 from triggers.telemetry.spans import Kind, Span, messaging_attributes, sending_attributes
 
@@ -29,25 +30,26 @@ _RANDOM_TRACE_ID: Final = 2
 class TracedDecision:
     """The trace of one decision. Its headers are those of the records that the decision causes."""
 
-    __slots__ = ("_coordinates", "_is_exported", "_started_ns", "_topic", "context", "spans")
+    __slots__ = ("_coordinates", "_started_ns", "context", "spans")
 
-    def __init__(self, context: TraceContext, record: Record, *, is_exported: bool) -> None:
+    def __init__(self, context: TraceContext) -> None:
         """`context` is what everything continues, unless spans are exported."""
         self.context = context
         self.spans: list[Span] = []
-        """Spans to export once the decision is committed; the first one is the decision's own."""
-        self._is_exported = is_exported
-        self._topic = record.topic() or ""
-        self._coordinates = f"{self._topic}/{or_minus_one(record.partition())}/{or_minus_one(record.offset())}"
+        """Spans to export once the decision is committed; the first one is the decision's own. Empty if the context is
+        only passed on."""
+        self._coordinates = ""
         self._started_ns = 0
 
     def add_decision(self, parent: TraceContext | None, uid: str, record: Record, event: Event) -> Span:
         """Adds the span of the decision itself, which the other spans have as their parent."""
+        topic = record.topic() or ""
+        self._coordinates = f"{topic}/{or_minus_one(record.partition())}/{or_minus_one(record.offset())}"
         self._started_ns = time.time_ns()
         name = event.trigger if isinstance(event, TriggerFired) else wire_name(type(event))
         span = self._span(f"decide {name}", Kind.CONSUMER, "decide", parent)
         span.is_parent_remote = parent is not None
-        span.attributes |= messaging_attributes("process", "decide", self._topic)
+        span.attributes |= messaging_attributes("process", "decide", topic)
         span.attributes |= {
             "messaging.destination.partition.id": str(or_minus_one(record.partition())),
             "messaging.kafka.offset": or_minus_one(record.offset()),
@@ -66,7 +68,7 @@ class TracedDecision:
 
     def command_headers(self, command: RunTask, topic: str) -> list[Header]:
         """Returns the headers of a command. Its span has links to all events that led to it."""
-        if not self._is_exported:
+        if not self.spans:
             return self.headers
         span = self._span(f"issue {command.run}", Kind.PRODUCER, command.instance, self.context)
         event = None if self.spans[0].parent is None else self.spans[0].parent.span
@@ -77,7 +79,7 @@ class TracedDecision:
 
     def forward_headers(self, forward: ForwardTrigger, topic: str) -> list[Header]:
         """Returns the headers of the event that `$forward` fires in another session."""
-        if not self._is_exported:
+        if not self.spans:
             return self.headers
         span = self._span(f"forward {forward.trigger}", Kind.PRODUCER, forward.id, self.context)
         span.attributes |= sending_attributes("forward", topic, forward.session)
@@ -111,8 +113,8 @@ class DecisionTracer:
             if not spans:
                 return None
             context = self._beginning(record) if self._exports else TraceContext(spans[-SPAN_BYTES:], SAMPLED)
-        traced = TracedDecision(context, record, is_exported=self._exports and context.is_sampled)
-        if self._exports and context.is_sampled:
+        traced = TracedDecision(context)
+        if self._exports and context.flags & SAMPLED:
             span = traced.add_decision(event.trace, uid, record, event)
             span.attributes["triggers.outcome"] = decision.outcome.value
             if decision.cancels:
@@ -123,7 +125,7 @@ class DecisionTracer:
         """Returns the span of an event that becomes a dead letter."""
         if not self._exports or event.trace is None or not event.trace.is_sampled:
             return []
-        traced = TracedDecision(event.trace, record, is_exported=True)
+        traced = TracedDecision(event.trace)
         traced.add_decision(event.trace, uid, record, event).error = reason
         return traced.spans
 

@@ -50,7 +50,10 @@ class SizeLimits:
 def size_of_output(output: Output) -> int:
     """Returns the number of bytes of key, value and headers."""
     size = len(output.key or b"") + len(output.value or b"")
-    return size + sum(len(name) + len(value or b"") + 8 for name, value in output.headers) if output.headers else size
+    if output.headers:
+        for name, value in output.headers:
+            size += len(name) + (0 if value is None else len(value)) + 8
+    return size
 
 
 def size_of_rows(rows: Changes) -> int:
