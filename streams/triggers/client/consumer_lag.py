@@ -139,11 +139,11 @@ def _count_unfinished(
     starts = {p: max(commits[p].offset, bounds[p].first) for p in commits}  # retention may have removed earlier records
     finished = {p: _finished(reading, commits[p]) for p in commits}
     count: Counter[int] = Counter()
-    behind = {p: (start, bounds[p].decided) for p, start in starts.items() if start < bounds[p].decided}
+    behind = {p: (start, bounds[p].stable_end) for p, start in starts.items() if start < bounds[p].stable_end}
     for message in _read(reading.settings, topic, behind, undecided=False):
         partition = message.partition() or 0
         count[partition] += not finished[partition](message.offset() or 0)
-    undecided = {p: (max(bounds[p].decided, start), bounds[p].end) for p, start in starts.items()}
+    undecided = {p: (max(bounds[p].stable_end, start), bounds[p].end) for p, start in starts.items()}
     open_ones = {p: (start, end) for p, (start, end) in undecided.items() if start < end}
     count.update(message.partition() or 0 for message in _read(reading.settings, topic, open_ones, undecided=True))
     return count

@@ -11,7 +11,7 @@ from typing import Final
 from mypy_extensions import mypyc_attr
 
 from triggers.core.state.instance import SMALL, Payload
-from triggers.core.state.latest import HELD, encode_record, make_stamp
+from triggers.core.state.latest import HELD, encode_record, make_stamp, order_in_edition_1
 from triggers.core.state.session import Session
 
 _MAX_INLINE_BYTES: Final = 512
@@ -44,8 +44,7 @@ class FiredKwargs:
         self.trigger = trigger
         self._payloads = session.payloads
         self.kwargs = kwargs
-        self.stamp = make_stamp(session.clock, session.position + 1, session.time, event_id, source)
-        """In edition 1, an event fires only one trigger, so its position orders fires."""
+        self.stamp = make_stamp(session.clock, order_in_edition_1(session.position), session.time, event_id, source)
         self._shared: Payload | None = kwargs if stored is None and len(kwargs) <= SMALL else stored
         self._holder: str | None = None
         """The task of the instance that holds the kwargs in its row, whose number is the next attribute."""

@@ -19,7 +19,7 @@ from triggers.core.state.cohorts import add_to_cohort, members_of_cohort, only_m
 from triggers.core.state.header_parts import Cohort, TaskState
 from triggers.core.state.held_fires import add_fire
 from triggers.core.state.instance import Instance, Payload
-from triggers.core.state.latest import held_fire
+from triggers.core.state.latest import held_fire, order_in_edition_1
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.session import Session
 from triggers.core.statuses import UNSTARTED, Status
@@ -100,7 +100,7 @@ class _Offer:
     def _fill_cohort(self, cohort: Cohort) -> bool:
         """Gives the trigger to a cohort and returns whether it could use it. Kwargs that it has are not replaced."""
         session, trigger = self._builder.session, self._fired_kwargs.trigger
-        order = session.position + 1
+        order = order_in_edition_1(session.position)
         fills = self._fills and trigger not in cohort.have
         if fills:
             cohort.have = sorted((*cohort.have, trigger))
@@ -160,7 +160,7 @@ def _create_instance(
 
 def _fires_of(session: Session, rule: Rule, instance: Instance, trigger: str) -> list[int]:
     """Returns what `Instance.fired` has for a new instance that waits. The trigger is being fired."""
-    order = session.position + 1
+    order = order_in_edition_1(session.position)
     own = [session.clock, -order if trigger == rule.and_every else order]
     if len(instance.kwargs) + len(instance.unless_seen) == 1:
         return own

@@ -25,7 +25,7 @@ class LogBounds(NamedTuple):
 
     first: int
     """The first offset."""
-    decided: int
+    stable_end: int
     """The end of the records that consumers of committed records can read: Kafka's last stable offset."""
     end: int
     """The offset that the next record will have."""
@@ -68,9 +68,9 @@ def _latest(
 def _ask(admin: AdminClient, wanted: list[TopicPartition]) -> dict[Partition, LogBounds]:
     """Asks for the three offsets at the same time."""
     firsts = _request(admin, wanted, _EARLIEST, IsolationLevel.READ_COMMITTED)
-    decided = _request(admin, wanted, _LATEST, IsolationLevel.READ_COMMITTED)
+    stable_ends = _request(admin, wanted, _LATEST, IsolationLevel.READ_COMMITTED)
     ends = _request(admin, wanted, _LATEST, IsolationLevel.READ_UNCOMMITTED)
-    return {each: LogBounds(*(asked[each].result().offset for asked in (firsts, decided, ends))) for each in firsts}
+    return {each: LogBounds(*(asked[each].result().offset for asked in (firsts, stable_ends, ends))) for each in firsts}
 
 
 def _request(

@@ -43,12 +43,12 @@ def wait_until_readable(
     deadline = time.monotonic() + patience_s
     while remaining:
         try:
-            decided = read_stable_ends(admin, remaining, _timeout_s(deadline))
+            stable_ends = read_stable_ends(admin, remaining, _timeout_s(deadline))
         except KafkaException as error:
             if time.monotonic() > deadline or not is_transient(error.args[0]) or error.args[0].code() in NO_TOPIC:
                 raise _error_for(settings, error, remaining) from error
         else:
-            remaining = {partition: end for partition, end in remaining.items() if decided[partition] < end}
+            remaining = {partition: end for partition, end in remaining.items() if stable_ends[partition] < end}
             if remaining and time.monotonic() > deadline:
                 raise TransactionOpen(_describe_open(remaining, patience_s))
         if remaining:

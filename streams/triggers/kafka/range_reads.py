@@ -86,7 +86,9 @@ def watermarks(
         bounds = read_log_bounds(admin_client(settings), [(topic, partition) for partition in partitions])
     except KafkaException as error:
         raise unavailable(settings, error) from error
-    return {partition: (each.first, each.end if undecided else each.decided) for (_, partition), each in bounds.items()}
+    return {
+        partition: (each.first, each.end if undecided else each.stable_end) for (_, partition), each in bounds.items()
+    }
 
 
 @contextmanager

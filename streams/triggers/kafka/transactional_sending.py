@@ -20,12 +20,12 @@ from typing import Final, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from triggers.errors import BrokerUnavailable, TooLarge, TriggersError, TryAgain
+from triggers.errors import BrokerUnavailable, TooLarge, TopicMissing, TriggersError, TryAgain
 from triggers.kafka.client_kind import ClientKind
 from triggers.kafka.connection import Options, admin_client, client_options, unavailable
 from triggers.kafka.error_codes import FENCING, NO_TOPIC, TOO_LARGE
 from triggers.kafka.log_bounds import Partition
-from triggers.kafka.open_transactions import TransactionOpen, wait_until_readable, wait_until_transactions_end
+from triggers.kafka.open_transactions import wait_until_readable, wait_until_transactions_end
 from triggers.kafka.record_limits import dead_letter_bytes
 from triggers.kafka.records import Header
 from triggers.kafka.repeated_calls import repeat_while_retriable
@@ -67,9 +67,9 @@ def send_in_transaction(
     every partition, and `prepare` may read what earlier senders wrote to the partitions `reads`.
 
     Each of its four waits lasts at most `publish_timeout_s`. Raises TooLarge, TryAgain if another sender was faster,
-    BrokerUnavailable if a wait ends without an answer, and TransactionOpen if another producer's transaction keeps
-    records from being read. After any of these but TooLarge, the records may have been written. A repeated call can
-    tell, because its `prepare` is called only when it can read them.
+    BrokerUnavailable if a wait ends without an answer, TopicMissing, and TransactionOpen if another producer's
+    transaction keeps records from being read. After any of these but TooLarge, the records may have been written. A
+    repeated call can tell, because its `prepare` is called only when it can read them.
     """
     producer = _make_producer(settings, transactional_id)
     admin = admin_client(settings)  # it connects while the producer starts
@@ -88,8 +88,9 @@ def send_in_transaction(
         raise _error_for(settings, error) from error
     try:
         wait_until_readable(settings, admin, _ends_of(records, coordinates), patience_s)
-    except TransactionOpen as error:
-        raise TransactionOpen(f"the call has succeeded, but {error}; a repeated call writes nothing twice") from error
+    except BrokerUnavailable as error:
+        message = f"the call has succeeded, but {error}; a repeated call writes nothing twice"
+        raise type(error)(message) from error
     return coordinates
 
 
@@ -147,5 +148,5 @@ def _error_for(settings: Settings, exception: KafkaException, needed: str = "") 
     if error.code() in FENCING:
         return TryAgain("another process published at the same moment; repeat the call")
     if error.code() in NO_TOPIC:
-        return BrokerUnavailable(f"Kafka at {settings.shown_brokers} lacks a topic: run `triggers topics create`")
+        return TopicMissing(f"Kafka at {settings.shown_brokers} lacks a topic: run `triggers topics create`")
     return unavailable(settings, exception, needed)

@@ -107,7 +107,7 @@ class Transactions:
         except CallHung:
             self._hung_producers.append(self._producer)
             self._replace_producer()
-            raise Aborted("send_offsets_to_transaction hung") from None
+            raise Aborted("SEND_OFFSETS_HUNG") from None
         self._producer.poll(0)
         return reached
 

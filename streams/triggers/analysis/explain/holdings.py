@@ -20,6 +20,7 @@ from triggers.core.events import Event, StatusSet, TaskFailed, TaskStatusChanged
 from triggers.core.instance_names import instance_name, parse_instance_name
 from triggers.core.plan import Rule
 from triggers.core.state.group_parts import join_parts
+from triggers.core.state.latest import order_in_edition_1
 from triggers.core.state.session import Session
 from triggers.core.state.waiting import Group
 from triggers.core.task_offer import latest_of
@@ -71,7 +72,7 @@ class Holdings:
 
     def record_in_edition_1(self, number: int, event: Event, decision: Decision) -> None:
         """Records what an event of edition 1 fires, because instances may hold it when edition 2 begins."""
-        order = event.position + 1
+        order = order_in_edition_1(event.position)
         for fire in decision.fires:
             self.event_of[order], self.trigger_of[order] = number, fire.trigger
 

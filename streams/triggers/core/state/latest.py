@@ -43,6 +43,11 @@ encode_record: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(list[Any]).decode
 
 
+def order_in_edition_1(position: int) -> int:
+    """Returns the order of a fire in edition 1, in which an event fires only one trigger. It is never 0."""
+    return position + 1
+
+
 def make_stamp(clock: int, order: int, time: int, event_id: str | None, source: str | None) -> Stamp:
     """Returns the stamp of a fire."""
     if event_id is None and source is None:
