@@ -88,3 +88,14 @@ def test_a_context_is_read_as_it_is_written(span: bytes, flags: int, state: byte
     is_valid = any(trace.trace_id) and any(trace.span_id)
 
     assert read_trace(trace_headers(trace)) == (trace if is_valid else None)
+
+
+@given(parents(), well_formed)
+def test_a_context_that_was_read_is_written_in_the_first_version(parent: bytes, other: bytes) -> None:
+    for each in (parent, other):
+        trace = parse_trace(each)
+        if trace is not None:
+            written = f"00-{trace.trace_id.hex()}-{trace.span_id.hex()}-{trace.flags:02x}".encode()
+            assert trace_headers(trace) == [("traceparent", written)]
+            parse_trace(other)
+            assert trace_headers(trace) == [("traceparent", written)]

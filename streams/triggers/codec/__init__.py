@@ -16,7 +16,8 @@ from triggers.codec.event_codec import NO_LIMIT, EventDecoder, check_event, enco
 from triggers.codec.json_encoding import encode_configuration, encode_object
 from triggers.codec.keys import check_trigger_name, decode_key, encode_key
 from triggers.codec.reasons import FORWARDED_TOO_OFTEN, Reason
-from triggers.codec.trace_headers import parse_trace, read_trace, trace_attributes, trace_headers
+from triggers.codec.record_headers import read_trace
+from triggers.codec.trace_headers import parse_trace, trace_attributes, trace_headers
 
 __all__ = [
     "FORWARDED_TOO_OFTEN",

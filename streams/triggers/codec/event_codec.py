@@ -16,14 +16,13 @@ from triggers.codec.hot_records import write_event
 from triggers.codec.json_fires import decode_json
 from triggers.codec.json_payloads import check_payload
 from triggers.codec.reasons import Reason
-from triggers.codec.trace_headers import Headers, read_trace
+from triggers.codec.record_headers import RULES_HEADER, read_headers
+from triggers.codec.trace_headers import Headers
 from triggers.core.events import Event, TaskFinished, TaskStarted, TriggerFired
 from triggers.errors import CallError, TooLarge, Undecodable
 
 NO_LIMIT: Final = 1 << 30
 """`max_payload_bytes` for events that are not published to a topic."""
-RULES_HEADER: Final = "triggers-rules"
-"""Header that names the published rules of the session that an event begins, for records in any format."""
 _NAMESPACE: Final = "triggers."
 _MAX_PAYLOADS: Final = 4
 """Maximum size of a value, in multiples of `max_payload_bytes`. An event has at most three payloads, and text. Larger
@@ -66,15 +65,32 @@ class EventDecoder:
             detail = f"{len(value)} bytes; the limit is {_MAX_PAYLOADS} times max_payload_bytes"
             raise Undecodable(Reason.TOO_LARGE, detail)
         time = max(time, 0)
-        attributes = cloudevent_headers(headers) if headers and _may_be_cloudevent(headers) else None
+        if headers:
+            return self._decode_with_headers(value, headers, position, time)
+        event = self._sniff(value or b"", (), position, time)
+        if value and len(value) > self._max_payload_bytes:
+            self._check_sizes(event)
+        return event
+
+    def _decode_with_headers(self, value: bytes | None, headers: Headers, position: int, time: int) -> Event:
+        """Decodes the event of a record with headers, which may add a trace and published rules to any format.
+
+        The trace of a header takes precedence over a CloudEvent's, because it is that of the later hop. The event is
+        changed although its class is frozen, because nobody else has it yet, and a copy would cost more.
+        """
+        trace, rules, may_be_cloudevent = read_headers(headers)
+        attributes = cloudevent_headers(headers) if may_be_cloudevent else None
         if attributes is not None:
             event: Event = decode_cloudevent(value, attributes, position, time)
         else:
-            event = self._sniff(value or b"", headers or (), position, time)
+            event = self._sniff(value or b"", headers, position, time)
         if value and len(value) > self._max_payload_bytes:
             self._check_sizes(event)
-        if headers:
-            _add_headers(event, headers)
+        if trace is not None:
+            _set_field(event, "trace", trace)
+        if rules and event.rules is None:
+            _set_field(event, "rules", _decode_rules(rules))
+            check_limits(event)
         return event
 
     def _sniff(self, value: bytes, headers: Headers, position: int, time: int) -> Event:
@@ -207,35 +223,9 @@ def _decode_record(record: Record, position: int, time: int) -> Event:
     return event
 
 
-def _may_be_cloudevent(headers: Headers) -> bool:
-    """Returns False if no name begins as those do that `cloudevent_headers` looks for: `ce_` and `content-type`."""
-    return any(name.startswith(("c", "C")) for name, _ in headers)
-
-
-def _add_headers(event: Event, headers: Headers) -> None:
-    """Adds to a decoded event what the headers of its record add to any format: a trace, and published rules.
-
-    The trace of a header takes precedence over a CloudEvent's, because it is that of the later hop. The event is
-    changed although its class is frozen, because nobody else has it yet, and a copy would cost more.
-    """
-    trace = read_trace(headers)
-    if trace is not None:
-        _set_field(event, "trace", trace)
-    if event.rules is None:
-        rules = _find_rules(headers)
-        if rules:
-            _set_field(event, "rules", rules)
-            check_limits(event)
-
-
-def _find_rules(headers: Headers) -> str:
-    """Returns the published rules that a header names, or an empty text. The last such header counts."""
-    rules = b""
-    for name, value in headers:
-        if name == RULES_HEADER:
-            rules = value or b""
+def _decode_rules(value: bytes) -> str:
     try:
-        return rules.decode()
+        return value.decode()
     except UnicodeDecodeError as error:
         raise Undecodable(Reason.BAD_HEADERS, f"{RULES_HEADER} is not UTF-8: {error.reason}") from error
 

@@ -16,8 +16,6 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 TRACEPARENT: Final = "traceparent"
 TRACESTATE: Final = "tracestate"
-_TRACEPARENT_LENGTH: Final = 11
-_TRACESTATE_LENGTH: Final = 10
 _MAX_STATE_BYTES: Final = 512
 """The specification lets a longer `tracestate` be dropped."""
 _STATE_BYTES: Final = bytes([*b"\t", *range(0x20, 0x7F)])
@@ -29,31 +27,27 @@ _FIRST_VERSION: Final = b"00"
 _INVALID_VERSION: Final = b"ff"
 _NO_TRACE: Final = bytes(16)
 _NO_SPAN: Final = bytes(8)
-_FLAGS_AT: Final = 25
-"""Index of the flags in the bytes of a `traceparent`: the version has one byte, and the two ids have 24."""
+_DIGITS: Final = bytes(max(b"0123456789abcdef".find(byte), 0) for byte in range(256))
+"""Byte -> the hexadecimal digit that it stands for."""
 _FLAGS: Final = [f"-{flags:02x}" for flags in range(256)]
 _TRACE_CONTEXT: Final = TraceContext  # a final name is not looked up, which would take 130 instructions
 _unhexlify: Final = unhexlify
 
 
-def read_trace(headers: Headers) -> TraceContext | None:
-    """Returns the context in the headers of a record, or None. Their names may be written in any case.
+class _LastRead:
+    """Remembers the context that was read last, and its text.
 
-    The last `traceparent` counts. Several `tracestate` are one list, as in HTTP.
+    A worker passes most contexts on before it reads another one, and writes the same text then.
     """
-    parent: bytes | None = None
-    states: list[bytes] | None = None
-    for header, value in headers:
-        if value is None:
-            continue
-        length = len(header)
-        if length == _TRACEPARENT_LENGTH and (header == TRACEPARENT or header.lower() == TRACEPARENT):
-            parent = value
-        elif length == _TRACESTATE_LENGTH and header.lower() == TRACESTATE:
-            if states is None:
-                states = []
-            states.append(value)
-    return parse_trace(parent, b",".join(states) if states else b"") if parent is not None else None
+
+    __slots__ = ("context",)
+
+    def __init__(self) -> None:
+        self.context: tuple[TraceContext, bytes] | None = None
+        """One tuple, so that other threads see both or neither."""
+
+
+_LAST: Final = _LastRead()
 
 
 def parse_trace(parent: bytes, state: bytes = b"") -> TraceContext | None:
@@ -62,18 +56,23 @@ def parse_trace(parent: bytes, state: bytes = b"") -> TraceContext | None:
     A state that is not valid, or too long, is dropped. All fields of a `traceparent` have fixed lengths, so it is
     compared with a form, which costs compiled code less than a regular expression.
     """
+    fields = parent
     if len(parent) != _LENGTH:
         parent = parent.strip(b" \t")
-    fields = parent[:_LENGTH]
+        fields = parent[:_LENGTH]
     if fields.translate(_AS_ZERO) != _FORM or fields.startswith(_INVALID_VERSION):
         return None
-    if len(parent) > _LENGTH and (fields.startswith(_FIRST_VERSION) or not parent.startswith(b"-", _LENGTH)):
+    is_first = fields.startswith(_FIRST_VERSION)
+    if len(parent) > _LENGTH and (is_first or not parent.startswith(b"-", _LENGTH)):
         return None
-    numbers = _unhexlify(fields.replace(b"-", b""))
-    span = numbers[1:_FLAGS_AT]
+    span = _unhexlify(fields[3:35] + fields[36:52])
     if span.startswith(_NO_TRACE) or span.endswith(_NO_SPAN):
         return None
-    return _TRACE_CONTEXT(span, numbers[_FLAGS_AT], _valid_state(state) if state else state)
+    flags = _DIGITS[fields[53]] << 4 | _DIGITS[fields[54]]
+    trace = _TRACE_CONTEXT(span, flags, _valid_state(state) if state else state)
+    if is_first:
+        _LAST.context = (trace, fields)
+    return trace
 
 
 def _valid_state(state: bytes) -> bytes:
@@ -96,7 +95,9 @@ def trace_headers(trace: TraceContext | None) -> list[tuple[str, bytes | None]]:
     """Returns the headers that describe a context; none for None."""
     if trace is None:
         return []
-    headers: list[tuple[str, bytes | None]] = [(TRACEPARENT, format_parent(trace).encode())]
+    last = _LAST.context
+    parent = last[1] if last is not None and last[0] is trace else format_parent(trace).encode()
+    headers: list[tuple[str, bytes | None]] = [(TRACEPARENT, parent)]
     if state := trace.state:
         headers.append((TRACESTATE, state))
     return headers

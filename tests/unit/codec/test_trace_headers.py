@@ -107,3 +107,11 @@ def test_headers_are_written_as_they_are_read() -> None:
     assert headers == [("traceparent", f"00-{TRACE_ID}-{SPAN_ID}-00".encode()), ("tracestate", b"a=1")]
     assert decode(headers).trace == trace
     assert trace_headers(None) == []
+
+
+def test_a_context_is_written_in_the_first_version_whatever_was_read_before() -> None:
+    later, padded, other = (parse_trace(each) for each in (b"cc" + PARENT[2:] + b"-more", b" " + PARENT + b"\t", OTHER))
+
+    assert [trace_headers(each) for each in (later, padded, other)] == [
+        [("traceparent", each)] for each in (PARENT, PARENT, OTHER)
+    ]

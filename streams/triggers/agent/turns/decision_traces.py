@@ -23,6 +23,8 @@ from triggers.core.trace_context import SAMPLED, SPAN_BYTES, TraceContext
 from triggers.kafka.records import Header, Record, or_minus_one, timestamp_ms
 from triggers.telemetry.spans import Kind, Span, messaging_attributes, sending_attributes
 
+_NO_SPANS: Final[list[Span]] = []
+"""Shared by all decisions without spans, and never changed."""
 _RANDOM_TRACE_ID: Final = 2
 """Flag of W3C's second level, which says that the bits of the trace's id are evenly distributed."""
 
@@ -35,7 +37,7 @@ class TracedDecision:
     def __init__(self, context: TraceContext) -> None:
         """`context` is what everything continues, unless spans are exported."""
         self.context = context
-        self.spans: list[Span] = []
+        self.spans = _NO_SPANS
         """Spans to export once the decision is committed; the first one is the decision's own. Empty if the context is
         only passed on."""
         self._coordinates = ""
@@ -46,6 +48,7 @@ class TracedDecision:
         topic = record.topic() or ""
         self._coordinates = f"{topic}/{or_minus_one(record.partition())}/{or_minus_one(record.offset())}"
         self._started_ns = time.time_ns()
+        self.spans = []
         name = event.trigger if isinstance(event, TriggerFired) else wire_name(type(event))
         span = self._span(f"decide {name}", Kind.CONSUMER, "decide", parent)
         span.is_parent_remote = parent is not None

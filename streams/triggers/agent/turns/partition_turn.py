@@ -217,7 +217,7 @@ class PartitionTurn:
             session_turn.outputs += outputs
             session_turn.output_bytes += size
             self._batch.output_bytes += size
-        if traced is not None:
+        if traced is not None and traced.spans:
             session_turn.spans += traced.spans
         if decision.failures:
             self._context.metrics.expression_failures.inc(len(decision.failures))
