@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
@@ -20,6 +19,7 @@ from tests.chaos.producers import Bursty, Giant, Light, Service, Steady
 from tests.chaos.publications import Publications
 from tests.chaos.questionnaire import NO_LIMITS, REISSUED, Fields
 from tests.chaos.ruled import Ruled
+from tests.support.fake_clock import fake_clock, follow_clock
 from tests.support.redis_server import RedisServer
 
 from triggers.dev.broker import SHORT_LIVED
@@ -237,24 +237,6 @@ def _code(world: World) -> dict[str, str]:
 
 
 def _clock(world: World) -> dict[str, str]:
-    """Returns variables that let faults set the clock. The library costs the agent much CPU time."""
+    """Returns variables that let faults set the clock."""
     library = fake_clock() if world.plan.has_clock_faults else None
-    if library is None:
-        return {}
-    return {
-        "LD_PRELOAD": str(library),
-        "FAKETIME_TIMESTAMP_FILE": str(world.clock_file),
-        "FAKETIME_CACHE_DURATION": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "DONT_FAKE_MONOTONIC": "1",
-        "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # otherwise it parses the C library's version at each wait with a timeout
-    }
-
-
-def fake_clock() -> Path | None:
-    """Returns the library of the wheel libfaketime, or None if it is not installed."""
-    spec = find_spec("libfaketime")
-    libraries = (
-        sorted(Path(spec.origin).parent.glob("vendor/libfaketime/src/libfaketime.so*")) if spec and spec.origin else []
-    )
-    return libraries[0] if libraries else None
+    return {} if library is None else follow_clock(library, world.clock_file)

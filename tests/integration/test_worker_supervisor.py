@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.support.fake_clock import fake_clock, follow_clock
 from tests.support.questionnaires import Application, interleaved
 from tests.support.settled import wait_until_processed
 from tests.support.topic_reader import wait_until
@@ -36,12 +37,12 @@ if __name__ == "__main__":
 class Supervised:
     """A process with a supervisor of two workers."""
 
-    def __init__(self, settings: Settings, folder: Path) -> None:
+    def __init__(self, settings: Settings, folder: Path, **variables: str) -> None:
         self.log = folder / "supervisor.log"
         script = folder / "supervise.py"
         script.write_text(SCRIPT)
         given = msgspec.to_builtins(settings, enc_hook=str)
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | variables
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [sys.executable, str(script), json.dumps(given)], stdout=log, stderr=log, env=environment
@@ -99,3 +100,24 @@ def test_a_supervisor_ends_when_a_restart_would_not_help(settings: Settings, tmp
 
     assert supervised.process.wait(120) == 78
     assert "a restart would not help" in supervised.log.read_text()
+
+
+def test_a_worker_whose_clock_is_set_back_starts_again(settings: Settings, tmp_path: Path) -> None:
+    """Otherwise its Kafka clients would wait for the hour by which the clock was set back."""
+    create_topics(settings)
+    library, clock = fake_clock(), tmp_path / "clock"
+    if library is None:
+        pytest.skip("libfaketime has no wheel for this platform")
+    clock.write_text("+3600")
+    supervised = Supervised(settings, tmp_path, **follow_clock(library, clock))
+    try:
+        wait_until(lambda: supervised.log.read_text().count("worker starts") == 2, "both workers run")
+
+        clock.write_text("+0")
+
+        wait_until(lambda: len(supervised.started()) == 4, "both workers are started again")
+        assert "the clock was set back by 3600 s" in supervised.log.read_text()
+    finally:
+        supervised.process.kill()
+        supervised.process.wait()
+        wait_until(lambda: not any(alive(pid) for pid in supervised.started()), "all workers have ended")

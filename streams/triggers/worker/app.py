@@ -60,6 +60,7 @@ from triggers.telemetry.metrics import Metrics
 from triggers.telemetry.tracing import open_sink
 from triggers.topology import Topology
 from triggers.worker.access import Access
+from triggers.worker.clock_watch import watch_clock
 from triggers.worker.counted_rebalances import CountedRebalances
 from triggers.worker.http_handlers import HttpHandlers
 from triggers.worker.read_relay import ReadRelay
@@ -107,10 +108,13 @@ async def _run_until_signal(settings: Settings, worker_id: str, url: str, listen
         asyncio.get_running_loop().add_signal_handler(number, stop_requested.set)
     running = asyncio.create_task(worker.run())
     stopping = asyncio.create_task(stop_requested.wait())
-    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    watching = asyncio.create_task(watch_clock())
+    await asyncio.wait({running, stopping, watching}, return_when=asyncio.FIRST_COMPLETED)
     with crash_only():  # inside the runner, because closing it waits for threads, one of which may hang
-        if running.done():
-            running.result()
+        for ended in (watching, running):
+            if ended.done():
+                ended.result()
+        watching.cancel()
         log.info("worker stops")
         try:
             await asyncio.wait_for(worker.stop(), _STOP_TIMEOUT_S)

@@ -28,6 +28,7 @@ def test_a_signal_and_an_unknown_exit_code_are_described_too() -> None:
         (ExitCode.SKIPPED, True),
         (ExitCode.FENCED, True),
         (ExitCode.BROKER, True),
+        (ExitCode.CLOCK, True),
     ],
 )
 def test_only_exits_that_a_restart_may_fix_are_restarted(code: ExitCode, restarts: bool) -> None:
