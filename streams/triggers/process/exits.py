@@ -59,7 +59,7 @@ _MEANINGS = {
     ExitCode.UNREADABLE: "records cannot be read, because they are damaged on the broker's disk, in an unknown format,"
     " or not permitted: nothing after them was applied; the log says which records they are",
     ExitCode.MISFIT: "topics, settings and this version do not match: a restart would not help; the log says why",
-    ExitCode.CLOCK: "the machine's clock was set back, so the Kafka client would hang: the restart follows the new time",
+    ExitCode.CLOCK: "the machine's clock was set back, so the Kafka client would hang; the restart uses the new time",
 }
 
 
