@@ -76,7 +76,7 @@ def test_a_misspelt_status_is_refused_and_one_that_no_instance_has_now_is_not(sh
     in_bulk = run(shop, "cancel", "--where", "--dry-run", "--status", "faild")
 
     assert refused.returncode == in_bulk.returncode == 2
-    assert "status is 'faild', which no instance has; it must be unstarted, scheduled" in refused.stderr
+    assert "status is 'faild', which no instance has; it must be one of unstarted, scheduled" in refused.stderr
     assert uids(shop, "--status", "running") == []
 
 

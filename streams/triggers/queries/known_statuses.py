@@ -27,4 +27,4 @@ def check_status(status: str | None, count_statuses: Callable[[], StatusCounts])
     if answer.missing or answer.counting or others & {status, OTHERS}:
         return
     own = f", or one of the application's own: {', '.join(sorted(others))}" if others else ""
-    raise CallError(f"status is {status!r:.100}, which no instance has; it must be {', '.join(STATUSES)}{own}")
+    raise CallError(f"status is {status!r:.100}, which no instance has; it must be one of {', '.join(STATUSES)}{own}")

@@ -153,7 +153,7 @@ async def test_pages_follow_each_other_and_keep_the_filters(client: ConsoleClien
         ("older_than=soon", "older_than: 'soon' is not a duration"),
         ("rules=orders@new", "rules are 'orders@new', but the version must be a number"),
         ("status=running&message=x", "only failed instances have an exception"),
-        ("status=typo", "status is 'typo', which no instance has; it must be unstarted, scheduled, running"),
+        ("status=typo", "status is 'typo', which no instance has; it must be one of unstarted, scheduled, running"),
         ("status=Failed&prefix=order", "status is 'Failed', which no instance has"),
         ("limit=0", "limit is 0; it must be from 1"),
         ("cursor=x", "is no cursor"),

@@ -32,8 +32,8 @@ def test_the_error_names_the_value_and_all_statuses_that_there_are() -> None:
         check_status("prked", lambda: counts_of("finished", "parked", "on hold"))
 
     assert str(error.value) == (
-        "status is 'prked', which no instance has; it must be unstarted, scheduled, running, finished, failed, skipped,"
-        " abandoned, replayed, delayed, expired, cancelled, or one of the application's own: on hold, parked"
+        "status is 'prked', which no instance has; it must be one of unstarted, scheduled, running, finished, failed,"
+        " skipped, abandoned, replayed, delayed, expired, cancelled, or one of the application's own: on hold, parked"
     )
 
 
