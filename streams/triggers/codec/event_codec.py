@@ -122,12 +122,12 @@ def encode_event(event: Event, source: str = "") -> bytes:
     `source` names the producer if the event does not. Raises CallError if a value does not fit its
     field, such as text that is not Unicode.
     """
-    written = write_event(event, _HEAD, event.source or source)
+    written = write_event(event, _HEAD, source)
     if written is not None:
         return written
-    fields = (_NAMES[type(event)], msgspec.structs.asdict(event))
-    common = {"id": event.id or "", "time": event.time, "source": event.source or source, "rules": event.rules or ""}
-    return _EVENTS.encode(common | {"event": fields})
+    fields = msgspec.structs.asdict(event)  # compiled code would raise TypeError for an attribute of another type
+    common = {"id": fields["id"] or "", "source": fields["source"] or source, "rules": fields["rules"] or ""}
+    return _EVENTS.encode(common | {"time": fields["time"], "event": (_NAMES[type(event)], fields)})
 
 
 def check_event(event: Event, max_payload_bytes: int) -> None:

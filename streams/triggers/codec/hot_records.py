@@ -48,7 +48,8 @@ def write_event(event: Event, head: bytes, source: str) -> bytes | None:
         fields = _fields(event)
         if fields is None or event.rules or not 0 <= event.time <= _MAX_LONG:
             return None
-        return b"".join((head, _encode_text(event.id or ""), _long(event.time), _recurring(source), fields, b"\0"))
+        producer = _recurring(event.source or source)
+        return b"".join((head, _encode_text(event.id or ""), _long(event.time), producer, fields, b"\0"))
     except (AttributeError, TypeError, UnicodeEncodeError):
         return None
 

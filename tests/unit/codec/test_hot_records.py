@@ -70,7 +70,17 @@ def test_an_event_is_written_as_fastavro_writes_it(event: Event, source: str) ->
 
 
 @pytest.mark.parametrize(
-    "field", [{"trigger": 5}, {"kwargs": None}, {"kwargs": "{}"}, {"id": 5}, {"time": "now"}, {"time": None}]
+    "field",
+    [
+        {"trigger": 5},
+        {"kwargs": None},
+        {"kwargs": "{}"},
+        {"id": 5},
+        {"source": 5},
+        {"rules": 5},
+        {"time": "now"},
+        {"time": None},
+    ],
 )
 def test_a_value_of_another_type_is_refused_as_fastavro_refuses_it(field: dict[str, Any]) -> None:
     event = TriggerFired(**({"trigger": "t"} | field))
