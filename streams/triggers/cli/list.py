@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 import click
 import msgspec
@@ -37,10 +38,12 @@ _GROUPS_SHOWN = 10
 def list_command(ctx: click.Context, query: SessionQuery, limit: int, cursor: ListPosition, as_json: bool) -> None:
     """Find sessions and list them in the order of their UIDs. The command asks all workers.
 
-    With --failed, the reasons come first: the failed instances of all sessions by task, exception and message.
+    With --failed, the reasons come first: the failed instances of all sessions by task, exception and message. With
+    --json, the document is one part of the search, which may have no session and a cursor.
     """
     search = SessionSearch(kafka_settings(ctx))
-    page = search.find(query, limit=limit, cursor=cursor.cursor)
+    find = partial(search.find, query, limit=limit)
+    page = find(cursor=cursor.cursor) if as_json else find_first(lambda after: find(cursor=after), cursor.cursor)
     if page.is_empty:
         check_status(query.status, search.count_statuses)
     further = cursor.after(page.cursor)
@@ -53,6 +56,19 @@ def list_command(ctx: click.Context, query: SessionQuery, limit: int, cursor: Li
     warn_about_missing(page.missing, "Sessions")
     if further is not None and not as_json:
         print_line(f"There are more sessions: add --cursor {shlex.quote(further)}")
+
+
+def find_first(find: Callable[[str | None], Page], cursor: str | None) -> Page:
+    """Return the first page that has a session, or the last page. Say meanwhile how many rows were examined.
+
+    A page that lacks partitions is returned as it is, because they may have sessions that match.
+    """
+    page, examined = find(cursor), 0
+    while not page.sessions and page.cursor is not None and page.is_complete:
+        examined += page.examined
+        click.echo(f"Nothing has matched among {examined:,} rows; the search goes on.", err=True)
+        page = find(page.cursor)
+    return page
 
 
 def print_groups(groups: FailureGroups) -> None:

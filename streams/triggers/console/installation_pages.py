@@ -13,11 +13,11 @@ from starlette.responses import Response
 
 from triggers.client.dead_letters import StoredLetter
 from triggers.console.gate import PageRoute
-from triggers.console.letter_search import ANY, STATES, letter_search_of
-from triggers.console.parameters import number_of
+from triggers.console.letter_search import ANY, LETTER_FIELDS, STATES, letter_search_of
+from triggers.console.parameters import number_of, refuse_unknown
 from triggers.console.questions import Questions
 from triggers.console.rendering import Renderer
-from triggers.console.search_form import FIELDS, SearchForm, search_form_of
+from triggers.console.search_form import FIELDS, PAGE_PARAMETERS, SearchForm, search_form_of
 from triggers.console.visit import Visit
 from triggers.errors import CallError, NotFound
 from triggers.overview.installation import InstallationReader
@@ -70,6 +70,7 @@ class InstallationPages:
 
     async def search(self, visit: Visit) -> Response:
         """Show the sessions that match the form, which is in the parameters: `FIELDS`, `limit` and `cursor`."""
+        refuse_unknown(visit.query, *FIELDS, *PAGE_PARAMETERS)
         form = search_form_of(visit.query)
         if self._installation is None:
             return await self._search_recorded(visit, form)
@@ -85,6 +86,7 @@ class InstallationPages:
 
     async def dead_letters(self, visit: Visit) -> Response:
         """Show the newest dead letters: `?state=&reason=&detail=&topic=&prefix=&limit=`."""
+        refuse_unknown(visit.query, *LETTER_FIELDS, "state", "limit")
         search = letter_search_of(visit.query)
         letters: list[StoredLetter] | None = None
         if self._installation is not None:

@@ -15,7 +15,7 @@ from triggers.errors import CallError
 
 ANY: Final = "any"
 STATES: Final = (OPEN, *LetterAction, ANY)
-_FIELDS: Final = ("reason", "detail", "topic", "prefix")
+LETTER_FIELDS: Final = ("reason", "detail", "topic", "prefix")
 _SHOWN: Final = 100
 _MAX_SHOWN: Final = 1_000
 
@@ -45,7 +45,7 @@ class LetterSearch(NamedTuple):
 
 def letter_search_of(given: ParameterValues) -> LetterSearch:
     """Return the search that the parameters of a page describe. Empty ones count as absent. Raises CallError."""
-    entered = {name: text for name in _FIELDS if (text := text_of(given, name))}
+    entered = {name: text for name in LETTER_FIELDS if (text := text_of(given, name))}
     state = text_of(given, "state") or OPEN
     if state not in STATES:
         raise CallError(f"state is {state!r}; it must be one of {', '.join(STATES)}")

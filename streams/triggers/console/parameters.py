@@ -42,6 +42,13 @@ def lines_of(given: ParameterValues, name: str) -> list[str]:
     return [line for line in lines if line]
 
 
+def refuse_unknown(given: ParameterValues, *known: str) -> None:
+    """Raise CallError for a parameter with another name, because a misspelt filter would not filter."""
+    for name in given:
+        if name not in known:
+            raise CallError(f"there is no parameter {name!r:.100}; known are: {', '.join(known)}")
+
+
 def moment_of(given: ParameterValues, name: str = "at") -> Moment:
     """Return the moment, an offset or a time, that a parameter names. Without the parameter, it is now."""
     return parsed(given, name, parse_moment, NOW)

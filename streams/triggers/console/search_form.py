@@ -20,6 +20,8 @@ _FOUND: Final = 50
 _TEXTS: Final = ("status", "task", "exception", "message", "seen", "missing")
 FIELDS: Final = ("prefix", *_TEXTS, "rules", "stuck", "older_than", "unchanged_for")
 """The filters of the form. Each is also a parameter of the page."""
+PAGE_PARAMETERS: Final = ("limit", "cursor", "asked_at", "examined")
+"""The other parameters of the page."""
 
 
 class SearchForm(NamedTuple):

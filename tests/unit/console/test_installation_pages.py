@@ -157,6 +157,7 @@ async def test_pages_follow_each_other_and_keep_the_filters(client: ConsoleClien
         ("status=Failed&prefix=order", "status is 'Failed', which no instance has"),
         ("limit=0", "limit is 0; it must be from 1"),
         ("cursor=x", "is no cursor"),
+        ("stauts=failed", "there is no parameter 'stauts'; known are: prefix, status, task"),
     ],
 )
 async def test_a_filter_that_is_wrong_says_so(client: ConsoleClient, query: str, why: str) -> None:
@@ -199,6 +200,8 @@ async def test_dead_letters_are_listed_and_opened(client: ConsoleClient) -> None
     assert "the value ends at byte 17 State open Original record shop.events 1/41" in one.text
     assert '{"trigger": "orde' in one.text
     assert "there is no dead letter at 3/3" in (await _page(client, "/dead-letters/3/3", 404)).text
+    misspelt = await _page(client, "/dead-letters?reson=bad+json", 400)
+    assert "there is no parameter 'reson'; known are: reason" in misspelt.text
     assert "state is 'x'; it must be one of open" in (await _page(client, "/dead-letters?state=x", 400)).text
 
 
