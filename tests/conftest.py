@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import uuid
 from collections.abc import Iterator
@@ -147,6 +148,12 @@ def settings(broker: str, namespace: str, tmp_path: Path) -> Settings:
         read_timeout_s=60.0,
         publish_timeout_s=60.0,
     )
+
+
+def pytest_collection_finish() -> None:
+    """Excludes the collected tests and the imported libraries from later garbage collections, as they never end."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

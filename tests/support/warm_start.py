@@ -41,6 +41,7 @@ WARM.set_forkserver_preload([
     "triggers.kafka.reachability",
     *dict.fromkeys(entry.module for name, entry in COMMANDS.items() if name not in _RARE),
     *_CELERY,
+    "tests.support.frozen_heap",
 ])  # fmt: skip
 
 
