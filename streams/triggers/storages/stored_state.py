@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import structs
 
-from triggers.core.config import BLOCKS, compile_plan
+from triggers.core.config import BLOCKS
 from triggers.core.edition_2_plan import BLOCKS as BLOCKS_OF_EDITION_2
 from triggers.core.edition_2_plan import EDITION
 from triggers.core.engine import apply
@@ -168,7 +168,7 @@ def _thaw_configurations(live: LiveSession, tasks: Mapping[str, TaskConfig], eng
     if tasks:
         blocks = {name: hidden[name] for name in block_names(hidden) if name in hidden}
         rules = {name: hidden.get(name, {}) | task.serialize() for name, task in tasks.items()}
-        live.session.configure(compile_plan(_encode(blocks | rules)))
+        live.session.configure(PLANS.compile(_encode(blocks | rules)))
 
 
 def block_names(configuration: Mapping[str, Any]) -> Collection[str]:

@@ -57,6 +57,11 @@ class Plans:
             plan = remember_bounded(self._plans, _KNOWN_PLANS, digest, compile_plan(text))
         return plan
 
+    def compile(self, text: bytes) -> Plan:
+        """Returns the plan of a configuration. Raises InvalidConfiguration."""
+        digest = hashlib.blake2b(text, digest_size=16).digest()
+        return self._plans.get(digest) or remember_bounded(self._plans, _KNOWN_PLANS, digest, compile_plan(text))
+
     def merge(self, base: Plan, update: bytes) -> Plan:
         """Returns the base with the update's tasks added, or replaced in place. Raises InvalidConfiguration."""
         plan = self._merged.get((base.digest, update))
