@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import msgspec
 
 from triggers.core.conditions.condition_view import ConditionView
@@ -38,6 +40,18 @@ class OneInstance:
         remember(self.memory, self.conditions.leaves, offered)
         self._offered = offered
         return offer(self.view, offered)
+
+    def hold(self, slot: str, kwargs: Iterable[Mapping[str, object]]) -> None:
+        """Let the instance and its session hold contributions, as if they had been fired at the empty slot.
+
+        A fire evaluates the expression for each candidate, so a thousand fires take seconds.
+        """
+        contributions = []
+        for each in kwargs:
+            self.fired += 1
+            self.clock += 1_000
+            contributions.append(Contribution(msgspec.json.encode(each), self.clock, self.fired))
+        self.held.slots[slot], self.memory.slots[slot] = contributions, list(contributions)
 
     def another(self) -> OneInstance:
         """Return the instance that the latest event would have made."""
