@@ -13,8 +13,10 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 PYTEST := $(BIN)/pytest
-SIDE_BY_SIDE := --numprocesses 5  # more than cores, because tests on a broker mostly wait
+SIDE_BY_SIDE := --numprocesses 6  # more than cores, because tests on a broker mostly wait
 ONE_A_CORE := --numprocesses logical
+WHEN_IDLE := nice -n 10  # so that what never waits takes the time that tests on a broker leave
+STACK := tests/integration tests/e2e
 CELERY_VERSIONS := 5.4 5.5 5.6 5.7
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock"
@@ -44,14 +46,17 @@ dev: setup  ## Run a broker, workers and a Celery worker until Ctrl-C
 	@$(BIN)/triggers dev $(ARGS)
 
 test: setup lint  ## Run all checks and tests, as CI does before a release
-	@started=$$SECONDS; $(MAKE) -j2 checks tests && \
+	@started=$$SECONDS; $(MAKE) -j2 checks stack && \
 	echo && echo "== everything passed after $$((SECONDS - started)) s"
 
-checks: setup  ## Check types and contracts, and test the compiled modules
-	@for step in types contracts unit-compiled; do echo "== make $$step"; $(MAKE) $$step; done
+checks: setup  ## Check types and contracts, and run the tests that need no broker, also with compiled modules
+	@for step in types contracts unit-compiled unit; do echo "== make $$step"; $(WHEN_IDLE) $(MAKE) $$step; done
 
 tests: setup  ## Run all tests in parallel
 	@$(PYTEST) tests $(SIDE_BY_SIDE) --durations 10 $(ARGS)
+
+stack: setup  ## Run the tests that need a real Kafka or the whole stack
+	@$(PYTEST) $(STACK) $(SIDE_BY_SIDE) --durations 10 $(ARGS)
 
 test-repeatedly: setup  ## Run `make test` repeatedly on a busy machine and print a table (RUNS=10 LOAD=4)
 	@$(BIN)/python -m tests.repeatedly --runs $(or $(RUNS),10) --load $(or $(LOAD),4) $(ARGS)
@@ -71,7 +76,7 @@ contracts: setup  ## Check which modules may import which
 	@$(BIN)/lint-imports
 
 unit: setup  ## Run the tests that need no broker: unit, contract, property, conformance, docs
-	@$(PYTEST) tests $(ONE_A_CORE) --ignore tests/integration --ignore tests/e2e $(ARGS)
+	@$(PYTEST) tests $(ONE_A_CORE) $(STACK:%=--ignore %) $(ARGS)
 
 unit-compiled: setup  ## Run the tests of the core and the agent with compiled modules, if there is a C compiler
 	@if $(CAN_COMPILE); then $(MAKE) $(COMPILED_QUICKLY)/.built && PYTHONPATH=$(COMPILED_QUICKLY) $(PYTEST) $(ONE_A_CORE) \
@@ -148,4 +153,4 @@ clean:  ## Remove everything that make has created
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: celery-versions help setup demo dev test checks tests test-repeatedly lint format types contracts unit integration histories e2e bench chaos chaos-compare backlog chaos-mutations bench-full bench-recovery profile fuzz fuzz-api lock clean compiled unit-compiled
+.PHONY: celery-versions help setup demo dev test checks tests stack test-repeatedly lint format types contracts unit integration histories e2e bench chaos chaos-compare backlog chaos-mutations bench-full bench-recovery profile fuzz fuzz-api lock clean compiled unit-compiled
