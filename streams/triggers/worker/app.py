@@ -6,7 +6,6 @@ import asyncio
 import signal
 import socket
 from typing import cast
-from urllib.parse import quote
 
 import faust
 import structlog
@@ -21,9 +20,10 @@ from triggers.agent.consumer.pump import Pump
 from triggers.agent.consumer.standstill_watch import StandstillWatch
 from triggers.agent.faust.faust_private import check_faust
 from triggers.agent.faust.partition_store import PartitionStore, session_table
-from triggers.agent.faust.recovery import BulkTableManager, OwnedPartitions
+from triggers.agent.faust.recovery import BulkTableManager
 from triggers.agent.faust.transport import AgentConsumer, AgentTransport, BatchChannel
 from triggers.agent.faust.web_server import QueryServer, listen, url_of
+from triggers.agent.faust.worker_app import new_app
 from triggers.agent.turns import partition_turn
 from triggers.agent.turns.agent import Agent
 from triggers.agent.turns.decision_feed import DecisionFeed
@@ -122,15 +122,6 @@ async def _run_until_signal(settings: Settings, worker_id: str, url: str, listen
             exit_now(ExitCode.OK, "the broker does not answer; stopped without leaving the group")
 
 
-class WorkerApp(faust.App):
-    """Faust's app with the worker's web server."""
-
-    query_server: QueryServer
-
-    def _new_web(self) -> QueryServer:
-        return self.query_server
-
-
 class Worker:
     """One worker, with all objects that live as long as its process."""
 
@@ -144,7 +135,7 @@ class Worker:
         self._queues = BrokerQueues(settings)
         self._ownership = Ownership()
         self._progress = Progress()
-        self._app = _faust_app(settings, worker_id)
+        self._app = new_app(settings, worker_id)
         self._table = session_table(self._app, self._names.table, self._names.changelog)
         self._store = cast("PartitionStore", self._table.data)
         self._stuck = StuckSessions(self._progress, self._store.partition_rows, int(settings.stuck_after_s * 1000))
@@ -166,7 +157,7 @@ class Worker:
         )
         cast("BulkTableManager", self._app.tables).use(self._ownership, self._restorer)
         self._batches = BatchChannel(self._app, maxsize=1)
-        self._app.agent(self._batches, name="agent")(self._agent)
+        self._app.register_agent(self._batches, self._agent)
         self._processor: Processor | None = None
         self._transactions: Transactions | None = None
 
@@ -280,19 +271,3 @@ class Worker:
         if self._processor is not None:
             self._processor.forget(partitions)
         self._store.close_partitions(partitions)
-
-
-def _faust_app(settings: Settings, worker_id: str) -> WorkerApp:
-    data = settings.data_dir.absolute() / quote(worker_id, safe="")
-    data.mkdir(parents=True, exist_ok=True)
-    return WorkerApp(
-        Topology(settings.namespace).agents,
-        datadir=str(data),
-        store="rocksdb://",
-        autodiscover=False,
-        topic_allow_declare=False,
-        topic_disable_leader=True,
-        table_standby_replicas=0,
-        TableManager=BulkTableManager,
-        PartitionAssignor=OwnedPartitions,
-    )

@@ -25,6 +25,7 @@ SUPPORTED: Final = "0.15.3"
 _NAMES: Final[dict[type, tuple[str, ...]]] = {
     faust.App: (
         "_new_web",
+        "_on_agent_error",
         "_on_partitions_assigned",  # -> tables.on_rebalance, agents.on_rebalance
         "_on_partitions_revoked",
         "on_rebalance_start",
