@@ -23,7 +23,7 @@ from triggers.worker.http_responses import http_problem, json_response, number_o
 P = TypeVar("P")
 
 MAX_ROWS: Final = 40_000
-"""Number of rows that one request examines, over all partitions of the worker. That takes about a quarter of a second,
+"""Number of rows that one request examines, over all partitions of the worker. That takes about a tenth of a second,
 in which the worker's batches are decided more slowly."""
 _LEAST_ROWS: Final = 500
 
