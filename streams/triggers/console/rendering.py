@@ -7,6 +7,7 @@ the filter `verbatim` there.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
@@ -35,8 +36,7 @@ class Renderer:
 
         With `can_act`, pages have buttons for visitors who may repair.
         """
-        self._templates = _environment()
-        self._templates.globals.update(is_recorded=is_recorded, has_jobs=has_jobs, can_act=can_act)
+        self._templates = _environment(is_recorded=is_recorded, has_jobs=has_jobs, can_act=can_act)
 
     def page(self, visit: Visit, template: str, values: Mapping[str, object], status: int = 200) -> Response:
         """Return a response with a page for a visitor."""
@@ -51,8 +51,12 @@ class Renderer:
         return Response(text, status, media_type="text/html")
 
 
-def _environment() -> Environment:
-    """Return the templates' environment. It escapes all values and raises for an undefined name."""
+@cache
+def _environment(*, is_recorded: bool, has_jobs: bool, can_act: bool) -> Environment:
+    """Return the templates' environment. It escapes all values and raises for an undefined name.
+
+    Consoles of the same kind share it, because it holds the compiled templates.
+    """
     templates = Environment(
         loader=PackageLoader("triggers.console"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, finalize=_show_hidden,
@@ -64,6 +68,7 @@ def _environment() -> Environment:
     templates.globals.update(
         sign_of=sign_of, change_words=change_words, change_details=change_details, remark_lines=remark_lines,
         value_words=value_words, text_of=text_of, search_url=search_url, form_key=_form_key, job_url=job_url,
+        is_recorded=is_recorded, has_jobs=has_jobs, can_act=can_act,
     )  # fmt: skip
     return templates
 
