@@ -19,6 +19,7 @@ TOGETHER = (
     "tests/integration/test_console_actions.py",
     "tests/integration/test_console_jobs.py",
     "tests/integration/test_console_long_words.py",
+    "tests/integration/test_console_search.py",
     "tests/integration/test_damaged_records.py",
     "tests/integration/test_hostile_input.py",
     "tests/integration/test_installation.py",
