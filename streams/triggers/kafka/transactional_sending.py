@@ -89,8 +89,7 @@ def send_in_transaction(
     try:
         wait_until_readable(settings, admin, _ends_of(records, coordinates), patience_s)
     except BrokerUnavailable as error:
-        message = f"the call has succeeded, but {error}; a repeated call writes nothing twice"
-        raise type(error)(message) from error
+        raise type(error)(f"the call has succeeded, but {error}; a repeated call writes nothing twice") from error
     return coordinates
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from urllib.parse import urlencode
 
@@ -19,7 +16,6 @@ from tests.support.running_installation import HOSTILE, RunningInstallation, sho
 from triggers.console import FileSource
 from triggers.errors import BrokerUnavailable
 from triggers.overview.installation import InstallationLag, InstallationReader, WorkerPartitions
-from triggers.overview.remembered import RememberedValue
 from triggers.queries import MissingPartition, RestoringPartition
 
 AWAY = [MissingPartition(1, "no worker owns it"), MissingPartition(4, "it moves <b>now</b>")]
@@ -258,25 +254,6 @@ async def test_a_recorded_log_is_searched_by_uid_and_says_what_needs_workers() -
 async def test_the_old_name_of_the_icon_leads_to_it(client: ConsoleClient) -> None:
     response = await client.get("/favicon.ico")
     assert response.headers["location"] == "/static/icon.svg"
-
-
-async def test_a_slow_question_is_asked_once_at_a_time_and_its_answer_is_kept() -> None:
-    asked, may_answer = [0], threading.Event()
-
-    def ask() -> int:
-        asked[0] += 1
-        may_answer.wait(30)
-        return asked[0]
-
-    with ThreadPoolExecutor(1) as threads:
-        remembered = RememberedValue(ask, threads, keep_s=60)
-        first, second = await asyncio.gather(remembered.read(0.01), remembered.read(0.01))
-        may_answer.set()
-        third, fourth = await remembered.read(30), await remembered.read(30)
-
-    assert (first.value, second.value) == (None, None)
-    assert "there is no answer after" in first.problem
-    assert (third.value, fourth.value, asked[0]) == (1, 1, 1)
 
 
 class Restoring(RunningInstallation):
