@@ -13,9 +13,9 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 PYTEST := $(BIN)/pytest
-SIDE_BY_SIDE := --numprocesses 6  # more than cores, because tests on a broker mostly wait
+SIDE_BY_SIDE := --numprocesses 5  # more than cores, because tests on a broker mostly wait
 ONE_A_CORE := --numprocesses logical
-WHEN_IDLE := nice -n 10  # so that what never waits takes the time that tests on a broker leave
+WHEN_IDLE := nice -n 19  # so that what never waits takes the time that tests on a broker leave
 STACK := tests/integration tests/e2e
 CELERY_VERSIONS := 5.4 5.5 5.6 5.7
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -48,7 +48,8 @@ def test_surviving_workers_continue_while_the_partitions_of_a_killed_worker_are_
 
         pauses = longest_pauses(settings)
         assert max(pauses[p] for p in moving) < settings.session_timeout_s + _BUSY_MACHINE_S, pauses
-        assert max(pauses[p] for p in kept) < settings.session_timeout_s / 2, pauses
+        # They would pause for as long as the others if the survivor gave its partitions up in a rebalance.
+        assert max(pauses[p] for p in kept) < 0.8 * min(pauses[p] for p in moving), pauses
         assert_equals_fold(settings)
 
 
