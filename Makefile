@@ -15,7 +15,6 @@ PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 PYTEST := $(BIN)/pytest
 SIDE_BY_SIDE := --numprocesses 5  # more than cores, because tests on a broker mostly wait
 ONE_A_CORE := --numprocesses logical
-WHEN_IDLE := nice -n 19  # so that what never waits takes the time that tests on a broker leave
 STACK := tests/integration tests/e2e
 CELERY_VERSIONS := 5.4 5.5 5.6 5.7
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -52,11 +51,11 @@ dev: setup  ## Run a broker, workers and a Celery worker until Ctrl-C
 	@$(BIN)/triggers dev $(ARGS)
 
 test: setup lint  ## Run all checks and tests, as CI does before a release
-	@started=$$SECONDS; $(MAKE) -j2 checks stack && \
+	@started=$$SECONDS; $(MAKE) checks stack && \
 	echo && echo "== everything passed after $$((SECONDS - started)) s"
 
 checks: setup  ## Check types and contracts, and run the tests that need no broker, also with compiled modules
-	@for step in types contracts unit-compiled unit; do echo "== make $$step"; $(WHEN_IDLE) $(MAKE) $$step; done
+	@for step in types contracts unit-compiled unit; do echo "== make $$step"; $(MAKE) $$step; done
 
 tests: setup  ## Run all tests in parallel
 	@$(PYTEST) tests $(SIDE_BY_SIDE) --durations 10 $(ARGS)
